@@ -1,0 +1,45 @@
+//! What is traded, and the rules every order for it must keep.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Cash, InstrumentId};
+
+/// An instrument with the scales that give its integers their meaning.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Instrument {
+    /// Dense handle.
+    pub id: InstrumentId,
+    /// Rises when a scale or a step changes.
+    pub epoch: u32,
+    /// Where it trades.
+    pub venue: String,
+    /// `BASE-QUOTE`.
+    pub symbol: String,
+    /// Base asset.
+    pub base: String,
+    /// Quote asset.
+    pub quote: String,
+    /// Decimals of a price.
+    pub price_scale: u8,
+    /// Decimals of a size.
+    pub size_scale: u8,
+    /// Smallest price step, scaled.
+    pub price_step: i64,
+    /// Smallest size step, scaled.
+    pub qty_step: i64,
+    /// Smallest order size, scaled.
+    pub min_qty: i64,
+    /// Smallest order value; 0 is none.
+    pub min_notional: Cash,
+    /// Maker fee in millionths of the notional.
+    pub maker_fee_ppm: u32,
+    /// Taker fee in millionths of the notional.
+    pub taker_fee_ppm: u32,
+}
+
+impl Instrument {
+    /// `price × size` in cash units; `None` on overflow.
+    pub fn notional(&self, price: i64, size: i64) -> Option<Cash> {
+        crate::notional(price, size, self.price_scale, self.size_scale)
+    }
+}

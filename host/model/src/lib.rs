@@ -1,0 +1,55 @@
+//! The nouns of the house: what every other crate speaks in.
+//!
+//! Comes in: nothing. Goes out: plain data, its parsing and its printing. Deliberately absent: I/O,
+//! clocks, randomness, logging, and anything that can fail for a reason outside its arguments.
+
+mod fault;
+mod id;
+mod instrument;
+mod limits;
+mod market;
+mod money;
+mod order;
+mod param;
+mod text;
+
+pub use fault::{Fault, FaultKind, Frame};
+pub use id::{ClientId, Digest, InstrumentId, IntentId, NameError, PluginName, SlotName};
+pub use instrument::Instrument;
+pub use limits::{Limits, Mode, Risk};
+pub use market::{Aggressor, Bar, Event, FeedState, FeedStatus, Quote, Stamp, Trade};
+pub use money::{CASH_SCALE, Cash, DecimalError, SCALE_MAX, notional, parse_scaled, print_scaled};
+pub use order::{
+    Deny, Kind, Order, OrderEvent, OrderRequest, Position, Reason, Side, Status, Tif,
+};
+pub use param::{Domain, Entry, Issue, Spec, Value};
+pub use text::printable;
+
+/// Unix time in nanoseconds, UTC.
+pub type TsNs = u64;
+
+/// The version of `wit/` this house serves.
+pub const WIT_VERSION: &str = "0.1.0";
+
+/// A plugin's world: what it exports, and so what it may import.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum World {
+    /// Market in, order intents out.
+    Strategy,
+    /// Market in, named signals out.
+    Signal,
+    /// Samples in, numbers out.
+    Indicator,
+}
+
+impl World {
+    /// The word operators and manifests use.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Strategy => "strategy",
+            Self::Signal => "signal",
+            Self::Indicator => "indicator",
+        }
+    }
+}
