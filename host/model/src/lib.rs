@@ -11,6 +11,7 @@ mod market;
 mod money;
 mod order;
 mod param;
+mod signal;
 mod text;
 
 pub use fault::{Fault, FaultKind, Frame};
@@ -19,10 +20,9 @@ pub use instrument::Instrument;
 pub use limits::{Limits, Mode, Risk};
 pub use market::{Aggressor, Bar, Event, FeedState, FeedStatus, Quote, Stamp, Trade};
 pub use money::{CASH_SCALE, Cash, DecimalError, SCALE_MAX, notional, parse_scaled, print_scaled};
-pub use order::{
-    Deny, Kind, Order, OrderEvent, OrderRequest, Position, Reason, Side, Status, Tif,
-};
+pub use order::{Deny, Kind, Order, OrderEvent, OrderRequest, Position, Reason, Side, Status, Tif};
 pub use param::{Domain, Entry, Issue, Spec, Value};
+pub use signal::{Direction, Heard, Input, Needs, Sample, Shape, Signal, Source};
 pub use text::printable;
 
 /// Unix time in nanoseconds, UTC.
@@ -32,7 +32,9 @@ pub type TsNs = u64;
 pub const WIT_VERSION: &str = "0.1.0";
 
 /// A plugin's world: what it exports, and so what it may import.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, serde::Serialize, serde::Deserialize,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum World {
     /// Market in, order intents out.

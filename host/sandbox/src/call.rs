@@ -1,0 +1,111 @@
+//! One call into a guest: arm, enter, settle. Every entry of every world passes here.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use wasmtime::Store;
+use wickd_model::{Fault, Limits, TsNs};
+
+use crate::cell::{Cell, Host};
+use crate::fault::{self, Spent};
+use crate::runtime::Runtime;
+
+/// A guest's store with the means to enter it.
+///
+/// After any fault the store is garbage: every later call is refused without entering.
+pub(crate) struct Entry<H: Host> {
+    pub(crate) store: Store<Cell<H>>,
+    limits: Limits,
+    fuel_used: u64,
+    dead: bool,
+}
+
+impl<H: Host> Entry<H> {
+    pub(crate) fn new(runtime: &Runtime, cell: Cell<H>, limits: &Limits) -> Self {
+        let mut store = Store::new(runtime.engine(), cell);
+        store.limiter(|cell| &mut cell.meter);
+        store.set_hostcall_fuel(limits.host_call_bytes as usize);
+        store.epoch_deadline_trap();
+        Self { store, limits: *limits, fuel_used: 0, dead: false }
+    }
+
+    /// A call of the tick path: at event time `ts_ns`, under `fuel_per_call` and `deadline_ms`.
+    #[inline]
+    pub(crate) fn hot<R>(
+        &mut self,
+        call: &'static str,
+        ts_ns: TsNs,
+        enter: impl FnOnce(&mut Store<Cell<H>>) -> wasmtime::Result<R>,
+    ) -> Result<R, Box<Fault>> {
+        self.store.data_mut().set_now(ts_ns);
+        self.enter(call, self.limits.fuel_per_call, self.limits.deadline_ms, enter)
+    }
+
+    /// A call off the tick path: under the larger cold budget, at the event time of the last call.
+    pub(crate) fn cold<R>(
+        &mut self,
+        call: &'static str,
+        enter: impl FnOnce(&mut Store<Cell<H>>) -> wasmtime::Result<R>,
+    ) -> Result<R, Box<Fault>> {
+        self.enter(call, self.limits.fuel_per_cold_call, self.limits.cold_deadline_ms, enter)
+    }
+
+    #[inline]
+    fn enter<R>(
+        &mut self,
+        call: &'static str,
+        fuel: u64,
+        deadline_ms: u32,
+        enter: impl FnOnce(&mut Store<Cell<H>>) -> wasmtime::Result<R>,
+    ) -> Result<R, Box<Fault>> {
+        if self.dead {
+            return Err(self.refuse_dead(call));
+        }
+        // Fuel is compiled in, so setting it cannot fail; were it ever to, the call has none.
+        let _ = self.store.set_fuel(fuel);
+        // One more than asked: the tick in progress has begun already.
+        self.store.set_epoch_deadline(u64::from(deadline_ms) + 1);
+        let store = &mut self.store;
+        let result = catch_unwind(AssertUnwindSafe(|| enter(store)));
+        self.fuel_used = fuel - self.store.get_fuel().unwrap_or(fuel).min(fuel);
+        match result {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(error)) => Err(self.settle(call, fuel, Some(&error))),
+            Err(_panic) => Err(self.settle(call, fuel, None)),
+        }
+    }
+
+    #[cold]
+    fn settle(
+        &mut self,
+        call: &'static str,
+        fuel_limit: u64,
+        error: Option<&wasmtime::Error>,
+    ) -> Box<Fault> {
+        self.dead = true;
+        let spent = Spent { call, fuel_used: self.fuel_used, fuel_limit };
+        match error {
+            Some(error) => fault::from_error(error, &spent, &self.limits, self.store.data()),
+            None => fault::host_panic(&spent, &self.limits, self.store.data()),
+        }
+    }
+
+    #[cold]
+    fn refuse_dead(&self, call: &'static str) -> Box<Fault> {
+        self.bad_value(call, "the instance has failed before and is not entered again")
+    }
+
+    /// A fault for a returned value that breaks its bound. The caller drops the guest.
+    pub(crate) fn bad_value(&self, call: &'static str, message: &str) -> Box<Fault> {
+        let fuel_limit = self.limits.fuel_per_cold_call;
+        let spent = Spent { call, fuel_used: self.fuel_used, fuel_limit };
+        fault::bad_value(message, &spent, &self.limits, self.store.data())
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    pub(crate) fn fuel_used(&self) -> u64 {
+        self.fuel_used
+    }
+}

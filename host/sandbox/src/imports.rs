@@ -1,0 +1,108 @@
+//! What a guest's imports do: check, convert, ask the house.
+
+use wickd_model::{self as model, TsNs};
+
+use crate::bindings::{indicator, signal, strategy, wit};
+use crate::cell::{Cell, Host};
+use crate::log::Level;
+
+impl<H: Host> wit::types::Host for Cell<H> {}
+impl<H: Host> wit::params::Host for Cell<H> {}
+impl<H: Host> wit::wants::Host for Cell<H> {}
+impl<H: Host> wit::signals::Host for Cell<H> {}
+
+impl<H: Host> wit::runtime::Host for Cell<H> {
+    fn now(&mut self) -> TsNs {
+        self.now_ns
+    }
+
+    fn log(&mut self, level: wit::runtime::Level, message: String) {
+        let level = match level {
+            wit::runtime::Level::Debug => Level::Debug,
+            wit::runtime::Level::Info => Level::Info,
+            wit::runtime::Level::Warn => Level::Warn,
+            wit::runtime::Level::Error => Level::Error,
+        };
+        self.log.push(self.now_ns, level, message.as_bytes());
+    }
+
+    fn metric(&mut self, name: String, value: f64) {
+        Cell::metric(self, &name, value);
+    }
+}
+
+impl<H: Host> wit::inputs::Host for Cell<H> {
+    fn ready(&mut self, handle: u32) -> bool {
+        self.host.input_ready(handle)
+    }
+
+    fn value(&mut self, handle: u32, output: u32) -> f64 {
+        self.host.input_value(handle, output)
+    }
+}
+
+impl<H: Host> wit::trading::Host for Cell<H> {
+    fn submit(&mut self, order: wit::types::OrderRequest) -> Result<u64, wit::types::DenyCode> {
+        self.host.submit(order.into()).map_err(Into::into)
+    }
+
+    fn cancel(&mut self, intent: u64) -> Result<(), wit::types::DenyCode> {
+        self.host.cancel(intent).map_err(Into::into)
+    }
+
+    fn cancel_all(&mut self) -> u32 {
+        self.host.cancel_all()
+    }
+
+    fn position_of(&mut self, instrument: u32) -> wit::types::Position {
+        self.host.position(instrument).into()
+    }
+
+    fn set_timer(&mut self, id: u32, at: TsNs) -> bool {
+        self.host.set_timer(id, at)
+    }
+
+    fn clear_timer(&mut self, id: u32) {
+        self.host.clear_timer(id);
+    }
+}
+
+impl<H: Host> signal::wickd::plugin::emitting::Host for Cell<H> {
+    fn emit(&mut self, signal: wit::signals::Signal) -> bool {
+        let share = 0.0..=1.0;
+        // A NaN is in no range, so it ends here too.
+        if !share.contains(&signal.strength) || !share.contains(&signal.confidence) {
+            return false;
+        }
+        self.host.emit(model::Signal {
+            instrument: signal.instrument,
+            output: signal.output,
+            direction: match signal.direction {
+                wit::signals::Direction::Down => model::Direction::Down,
+                wit::signals::Direction::Flat => model::Direction::Flat,
+                wit::signals::Direction::Up => model::Direction::Up,
+            },
+            strength: signal.strength,
+            confidence: signal.confidence,
+            valid_until: signal.valid_until,
+        })
+    }
+}
+
+/// Links a world's imports, and nothing beyond them.
+pub(crate) fn link<H: Host>(
+    linker: &mut wasmtime::component::Linker<Cell<H>>,
+    world: model::World,
+) -> wasmtime::Result<()> {
+    type Own<H> = wasmtime::component::HasSelf<Cell<H>>;
+    crate::wasi::link(linker)?;
+    match world {
+        model::World::Strategy => {
+            strategy::Strategy::add_to_linker::<_, Own<H>>(linker, |cell| cell)
+        }
+        model::World::Signal => signal::Signal::add_to_linker::<_, Own<H>>(linker, |cell| cell),
+        model::World::Indicator => {
+            indicator::Indicator::add_to_linker::<_, Own<H>>(linker, |cell| cell)
+        }
+    }
+}
