@@ -1,0 +1,286 @@
+//! What belongs to a slot and outlives its generations: orders, positions, timers, the gate's memory.
+//!
+//! A guest borrows it for the length of one call. What the call stages stays here until the lane
+//! commits it, and a call that fails leaves nothing. In a shadow call the twin's decisions are held
+//! against what the live generation has just staged, and get the same numbers where they agree.
+
+use wickd_model::{
+    Deny, Event, Instrument, InstrumentId, IntentId, Kind, Order, OrderEvent, OrderRequest,
+    Position, Reason, Risk, Side, Stamp, Tif, TsNs,
+};
+
+use crate::orders::{Applied, Book, Call, OpenOrder, Staged, check, check_cancel};
+
+/// Timers a slot may have set.
+const TIMERS_MAX: usize = 64;
+
+/// A slot's account.
+pub struct Account {
+    pub(crate) book: Book,
+    intents_per_call: u32,
+    timers: Vec<(TsNs, u32)>,
+    next_timer: TsNs,
+    now: TsNs,
+    seq: u64,
+    generation: u32,
+    /// The journal cannot take orders, or the slot is stopping: nothing may be staged.
+    pub(crate) blocked: bool,
+    /// Intents refused so far.
+    pub(crate) denials: u64,
+    /// The last refusal, for the display.
+    pub(crate) last_denial: Option<Deny>,
+    shadow: Option<Shadow>,
+}
+
+/// The twin's decisions in this call against the live generation's.
+#[derive(Default)]
+struct Shadow {
+    /// How many of the staged ones the twin has matched.
+    matched: usize,
+    /// It did something else.
+    differs: bool,
+}
+
+impl Account {
+    /// A slot's account before its first event. `last_intent` is the greatest number ever given.
+    pub fn new(
+        slot: u32,
+        instruments: &[Instrument],
+        risk: Risk,
+        intents_per_call: u32,
+        last_intent: IntentId,
+    ) -> Self {
+        Self {
+            book: Book::new(slot, instruments, risk, last_intent),
+            intents_per_call,
+            timers: Vec::with_capacity(TIMERS_MAX),
+            next_timer: TsNs::MAX,
+            now: 0,
+            seq: 0,
+            generation: 0,
+            blocked: false,
+            denials: 0,
+            last_denial: None,
+            shadow: None,
+        }
+    }
+
+    /// Before a restart's first event: what the journal knows of this slot.
+    pub fn recover(&mut self, orders: &[Order], events: &[OrderEvent]) {
+        orders.iter().for_each(|order| self.book.restore(order));
+        for event in events {
+            self.book.apply(event);
+        }
+        self.book.begin();
+    }
+
+    /// Before a live call.
+    #[inline]
+    pub(crate) fn begin(&mut self, now: TsNs, seq: u64, generation: u32) {
+        (self.now, self.seq, self.generation) = (now, seq, generation);
+    }
+
+    /// Before the twin's call of the same event.
+    pub(crate) fn begin_shadow(&mut self) {
+        self.shadow = Some(Shadow::default());
+    }
+
+    /// After it: whether either decided something, and whether they differed.
+    pub(crate) fn end_shadow(&mut self) -> (bool, bool) {
+        let staged = self.book.staged().len();
+        let Some(shadow) = self.shadow.take() else { return (false, false) };
+        let differed = shadow.differs || shadow.matched != staged;
+        (staged > 0 || differed, differed)
+    }
+
+    /// Forgets what a failed call staged.
+    pub(crate) fn drop_staged(&mut self) {
+        self.shadow = None;
+        self.book.discard();
+    }
+
+    #[inline]
+    pub(crate) fn has_staged(&self) -> bool {
+        !self.book.staged().is_empty()
+    }
+
+    pub(crate) fn submit(&mut self, request: OrderRequest) -> Result<IntentId, Deny> {
+        if self.shadow.is_some() {
+            return self.submit_shadow(&request);
+        }
+        let checked = check(&request, &self.book, self.call());
+        self.note(checked)?;
+        Ok(self.book.stage(&request, self.now, self.seq, self.generation))
+    }
+
+    /// The twin gets the number of the live generation's equal order; anything else is refused, as
+    /// any order of a muted slot is.
+    fn submit_shadow(&mut self, request: &OrderRequest) -> Result<IntentId, Deny> {
+        let Some(shadow) = &mut self.shadow else { return Err(Deny::TradingDisabled) };
+        match self.book.staged().get(shadow.matched) {
+            Some(Staged::Order(order)) if order.request == *request => {
+                shadow.matched += 1;
+                Ok(order.id.intent)
+            }
+            _ => {
+                // A request the gate would refuse anyway is no difference: the live one's was too.
+                let call = Call { muted: false, ..self.call() };
+                match check(request, &self.book, call) {
+                    Err(deny) => Err(deny),
+                    Ok(()) => {
+                        if let Some(shadow) = &mut self.shadow {
+                            shadow.differs = true;
+                        }
+                        Err(Deny::TradingDisabled)
+                    }
+                }
+            }
+        }
+    }
+
+    pub(crate) fn cancel(&mut self, intent: IntentId) -> Result<(), Deny> {
+        if let Some(shadow) = &mut self.shadow {
+            return match self.book.staged().get(shadow.matched) {
+                Some(Staged::Cancel(id, _)) if id.intent == intent => {
+                    shadow.matched += 1;
+                    Ok(())
+                }
+                _ => {
+                    shadow.differs = true;
+                    Err(Deny::TradingDisabled)
+                }
+            };
+        }
+        let checked = check_cancel(intent, &self.book, self.call());
+        self.note(checked)?;
+        self.book.stage_cancel(intent, Reason::Requested, self.now);
+        Ok(())
+    }
+
+    pub(crate) fn cancel_all(&mut self) -> u32 {
+        if let Some(shadow) = &mut self.shadow {
+            let rest = &self.book.staged()[shadow.matched..];
+            let cancels = rest.iter().take_while(|staged| matches!(staged, Staged::Cancel(..)));
+            let count = cancels.count();
+            shadow.matched += count;
+            return count as u32;
+        }
+        if self.blocked {
+            return 0;
+        }
+        self.book.stage_cancel_all(Reason::Requested, self.now)
+    }
+
+    /// Stages a market order against everything held; false where nothing is.
+    pub(crate) fn stage_flatten(&mut self, now: TsNs, seq: u64) -> bool {
+        let held: Vec<Position> = self.book.positions().filter(|held| held.size != 0).collect();
+        for position in &held {
+            let request = OrderRequest {
+                instrument: position.instrument,
+                side: if position.size > 0 { Side::Sell } else { Side::Buy },
+                kind: Kind::Market,
+                price: 0,
+                size: position.size.saturating_abs(),
+                tif: Tif::Ioc,
+                post_only: false,
+                reduce_only: true,
+                tag: 0,
+            };
+            // The host's own order: the gate's rules are for plugins, the venue's still hold.
+            self.book.stage(&request, now, seq, 0);
+        }
+        !held.is_empty()
+    }
+
+    pub(crate) fn position(&self, instrument: InstrumentId) -> Position {
+        self.book.position(instrument)
+    }
+
+    fn call(&self) -> Call {
+        Call { now: self.now, intents_max: self.intents_per_call, muted: self.blocked }
+    }
+
+    fn note(&mut self, checked: Result<(), Deny>) -> Result<(), Deny> {
+        if let Err(deny) = checked {
+            self.denials += 1;
+            self.last_denial = Some(deny);
+        }
+        checked
+    }
+
+    /// The call returned normally: what it staged goes to `take`, in order.
+    pub(crate) fn commit(&mut self, take: impl FnMut(Staged)) {
+        self.book.commit(take);
+    }
+
+    /// Takes in news of an order.
+    pub(crate) fn apply(&mut self, event: &OrderEvent) -> Applied {
+        self.book.apply(event)
+    }
+
+    /// Takes in the market.
+    #[inline]
+    pub(crate) fn on_market(&mut self, event: &Event) {
+        self.book.on_market(event);
+    }
+
+    pub(crate) fn set_timer(&mut self, id: u32, at: TsNs) -> bool {
+        if self.shadow.is_some() {
+            // The live generation has set it, or not; the twin's timers are the slot's.
+            return true;
+        }
+        self.clear_timer(id);
+        if self.timers.len() == TIMERS_MAX {
+            return false;
+        }
+        self.timers.push((at, id));
+        self.next_timer = self.next_timer.min(at);
+        true
+    }
+
+    pub(crate) fn clear_timer(&mut self, id: u32) {
+        if self.shadow.is_none() {
+            self.timers.retain(|(_, known)| *known != id);
+            self.next_timer = self.timers.iter().map(|(at, _)| *at).min().unwrap_or(TsNs::MAX);
+        }
+    }
+
+    /// The next timer due by `now`, earliest first, then by id; it is taken.
+    #[inline]
+    pub(crate) fn due_timer(&mut self, now: TsNs) -> Option<(u32, TsNs)> {
+        if now < self.next_timer {
+            return None;
+        }
+        let (at, id) = *self.timers.iter().min()?;
+        self.clear_timer(id);
+        Some((id, at))
+    }
+
+    /// Every open order as the latest news of it.
+    pub(crate) fn open_order_events(&self) -> Vec<OrderEvent> {
+        let news = |open: &OpenOrder| OrderEvent {
+            id: open.order.id,
+            at: Stamp {
+                instrument: open.order.request.instrument,
+                seq: 0,
+                ts_event: open.order.ts_event,
+                ts_init: open.order.ts_event,
+            },
+            side: open.order.request.side,
+            status: open.status,
+            reason: Reason::None,
+            filled: open.filled,
+            remaining: open.remaining(),
+            last_price: 0,
+            last_size: 0,
+            fee: 0,
+            trade_id: 0,
+            reconciled: false,
+        };
+        self.book.open_orders().iter().map(news).collect()
+    }
+
+    pub(crate) fn last_intent(&self) -> IntentId {
+        self.book.last_intent()
+    }
+}

@@ -1,0 +1,169 @@
+//! One generation of a strategy: an instance, what it wants to hear, and how it is called.
+
+use std::sync::Arc;
+
+use wickd_model::{Digest, Event, Fault, Heard, InstrumentId, OrderEvent, TsNs};
+use wickd_sandbox::{Batch, StrategyGuest};
+
+use super::account::Account;
+use super::seat::{InputTable, Seat};
+
+/// A generation.
+pub struct Body {
+    pub(crate) guest: StrategyGuest<Seat>,
+    /// Counts up from 1 within a slot.
+    pub generation: u32,
+    /// The bytes it was made from.
+    pub digest: Digest,
+    /// The manifest's version.
+    pub version: Arc<str>,
+    /// Version of its state; 0 where it keeps none.
+    pub state_version: u32,
+    /// What it wants to hear.
+    pub(crate) wants: Wants,
+    /// Number of the last event it heard: gap-free, and carried on with the state.
+    pub seq: u64,
+}
+
+/// Which events a guest wants. Whatever it does not want costs one look-up.
+#[derive(Clone, Default)]
+pub struct Wants {
+    /// Bits per instrument.
+    kinds: Box<[u8]>,
+    bars: Box<[(InstrumentId, u32)]>,
+}
+
+impl Wants {
+    const QUOTES: u8 = 1;
+    const TRADES: u8 = 2;
+    const FEED: u8 = 4;
+
+    /// Wants for `mine` of `instruments` instruments.
+    pub fn new(
+        instruments: usize,
+        mine: &[InstrumentId],
+        quotes: bool,
+        trades: bool,
+        bar_secs: &[u32],
+    ) -> Self {
+        let mut kinds = vec![0; instruments].into_boxed_slice();
+        for id in mine {
+            if let Some(bits) = kinds.get_mut(*id as usize) {
+                *bits = Self::FEED
+                    | if quotes { Self::QUOTES } else { 0 }
+                    | if trades { Self::TRADES } else { 0 };
+            }
+        }
+        let bars = mine.iter().flat_map(|id| bar_secs.iter().map(|secs| (*id, *secs))).collect();
+        Self { kinds, bars }
+    }
+
+    /// Whether it wants this one.
+    #[inline]
+    pub(crate) fn event(&self, event: &Event) -> bool {
+        let bit = match event {
+            Event::Quote(_) => Self::QUOTES,
+            Event::Trade(_) => Self::TRADES,
+            Event::Feed(_) => Self::FEED,
+            Event::Bar(bar) => return self.bars.contains(&(bar.at.instrument, bar.step_secs)),
+        };
+        self.kinds.get(event.at().instrument as usize).is_some_and(|bits| bits & bit != 0)
+    }
+
+    /// The bars it needs built.
+    pub fn bars(&self) -> &[(InstrumentId, u32)] {
+        &self.bars
+    }
+}
+
+/// One thing to be heard.
+#[derive(Clone, Copy)]
+pub(crate) enum Hearing {
+    Market(Event),
+    Order(OrderEvent),
+    Signal(Heard),
+    Timer(u32, TsNs),
+}
+
+/// What the lane lends to a guest for the length of a call.
+pub(crate) struct Loan<'l> {
+    pub(crate) account: &'l mut Option<Box<Account>>,
+    pub(crate) table: &'l mut Option<InputTable>,
+}
+
+impl Body {
+    /// Calls the guest with the account and the inputs at hand.
+    #[inline]
+    pub(crate) fn hear(&mut self, what: &Hearing, loan: Loan<'_>) -> Result<(), Box<Fault>> {
+        let seat = self.guest.host_mut();
+        seat.account = loan.account.take();
+        let reads = !seat.handles.is_empty();
+        if reads {
+            seat.table = loan.table.take();
+        }
+        let outcome = match self.stamped(what) {
+            Hearing::Market(Event::Quote(quote)) => self.guest.on_quote(quote),
+            Hearing::Market(Event::Trade(trade)) => self.guest.on_trade(trade),
+            Hearing::Market(Event::Bar(bar)) => self.guest.on_bar(bar),
+            Hearing::Market(Event::Feed(status)) => self.guest.on_feed(status),
+            Hearing::Order(event) => self.guest.on_order(event),
+            Hearing::Signal(heard) => self.guest.on_signal(heard),
+            Hearing::Timer(id, at) => self.guest.on_timer(id, at),
+        };
+        let seat = self.guest.host_mut();
+        *loan.account = seat.account.take();
+        if reads {
+            *loan.table = seat.table.take();
+        }
+        outcome
+    }
+
+    /// Tells it where its slot stands. What it stages here is dropped: no event decided it.
+    pub(crate) fn start(
+        &mut self,
+        restored: bool,
+        account: &mut Account,
+    ) -> Result<(), Box<Fault>> {
+        let positions: Vec<_> = account.book.positions().collect();
+        let open: Vec<_> = account.open_order_events();
+        self.guest.start(restored, &positions, &open)
+    }
+
+    /// Numbers an event in this instance's own count. A timer is the plugin's own and has none.
+    #[inline]
+    fn stamped(&mut self, what: &Hearing) -> Hearing {
+        let mut what = *what;
+        let at = match &mut what {
+            Hearing::Market(event) => event.at_mut(),
+            Hearing::Order(event) => &mut event.at,
+            Hearing::Signal(heard) => &mut heard.at,
+            Hearing::Timer(..) => return what,
+        };
+        self.seq += 1;
+        at.seq = self.seq;
+        what
+    }
+
+    /// Feeds it the past: no account at hand, so nothing it decides can leave.
+    pub fn catch_up(&mut self, events: &[Event], batch: &mut Batch) -> Result<u32, Box<Fault>> {
+        let mut heard = 0;
+        let mut last = 0;
+        batch.clear();
+        for event in events.iter().filter(|event| self.wants.event(event)) {
+            let mut event = *event;
+            self.seq += 1;
+            event.at_mut().seq = self.seq;
+            if !batch.push(&event) {
+                self.guest.on_batch(batch, last)?;
+                batch.clear();
+                batch.push(&event);
+            }
+            last = event.at().ts_event;
+            heard += 1;
+        }
+        if !batch.is_empty() {
+            self.guest.on_batch(batch, last)?;
+        }
+        Ok(heard)
+    }
+}

@@ -1,0 +1,270 @@
+//! What control says to a lane, and what a lane says back. Both ways are bounded rings; a lane takes
+//! its mail only between two events.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+use wickd_model::{Digest, Event, Fault, InstrumentId};
+use wickd_sandbox::LogLine;
+
+use super::account::Account;
+use super::body::Body;
+use super::gauge::Gauge;
+use super::node::{Node, NodeId};
+
+/// What happens to a slot's open orders and positions when it has nobody to mind them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnFailure {
+    /// Orders rest, positions stay.
+    Keep,
+    /// Open orders are cancelled.
+    #[default]
+    Cancel,
+    /// Open orders are cancelled and positions closed at market.
+    Flatten,
+}
+
+/// How a candidate is tried.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Trial {
+    /// Events it hears with its orders muted before it goes live.
+    pub shadow_events: u32,
+    /// Events the previous generation stays warm after.
+    pub probation_events: u32,
+    /// Only a candidate that decided the same may go live.
+    pub agree: bool,
+}
+
+/// How a swap ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// In probation still.
+    #[default]
+    OnProbation,
+    /// The new generation stays.
+    Kept,
+    /// The previous generation is back.
+    RolledBack,
+}
+
+/// The published accounts of one swap.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Accounts {
+    /// The bytes before; none for a first start.
+    pub from: Option<Digest>,
+    /// The bytes after.
+    pub to: Digest,
+    /// The new generation's number.
+    pub generation: u32,
+    /// Last market event before the shadow run.
+    pub offered_seq: u64,
+    /// Last market event the old generation handled for real. The new one has handled all after it.
+    pub cut_seq: u64,
+    /// Wall time between the old generation's last call and the new one's readiness.
+    pub gap_ns: u64,
+    /// State carried; none where the new generation was warmed up instead.
+    pub state_bytes: Option<u64>,
+    /// Past events it was warmed up with.
+    pub warm_up_events: u64,
+    /// Calls of the shadow run in which either decided something.
+    pub shadow_compared: u64,
+    /// Calls of the shadow run in which they decided differently.
+    pub shadow_differed: u64,
+    /// How it ended.
+    pub verdict: Verdict,
+}
+
+impl Default for Accounts {
+    fn default() -> Self {
+        Self {
+            from: None,
+            to: Digest([0; 32]),
+            generation: 0,
+            offered_seq: 0,
+            cut_seq: 0,
+            gap_ns: 0,
+            state_bytes: None,
+            warm_up_events: 0,
+            shadow_compared: 0,
+            shadow_differed: 0,
+            verdict: Verdict::OnProbation,
+        }
+    }
+}
+
+/// A slot as control hands it to its lane.
+pub struct SlotSetup {
+    /// Number in the journal.
+    pub key: u32,
+    /// SHA-256 of its resolved configuration.
+    pub config: Digest,
+    /// Orders, positions, timers.
+    pub account: Box<Account>,
+    /// What it shows.
+    pub gauge: Arc<Gauge>,
+    /// What happens to its orders when it fails.
+    pub on_failure: OnFailure,
+}
+
+/// Control to lane.
+pub enum ToLane {
+    /// A slot, empty still.
+    Slot(Box<SlotSetup>),
+    /// A shared input for place `NodeId`, new or in place of an older generation.
+    Node(NodeId, Box<Node>),
+    /// Bars of this instrument and this many seconds are wanted.
+    Bars(InstrumentId, u32),
+    /// A generation for an empty slot: it has caught up to `heard_seq` and starts at once.
+    Seat {
+        /// Slot.
+        key: u32,
+        /// Generation.
+        body: Box<Body>,
+        /// Last market event it has heard in its warm-up; 0 for none.
+        heard_seq: u64,
+        /// Its state came from a snapshot.
+        restored: bool,
+    },
+    /// A new generation for a slot that has one: shadow run, cut, probation.
+    Offer {
+        /// Slot.
+        key: u32,
+        /// Generation.
+        body: Box<Body>,
+        /// How it is tried.
+        trial: Trial,
+        /// Last market event it has heard in its warm-up; 0 where its state is to be carried.
+        heard_seq: u64,
+        /// Past events it was warmed up with.
+        warm_up_events: u64,
+    },
+    /// Take a snapshot.
+    Save(u32),
+    /// Return to the previous generation while it is warm.
+    RollBack(u32),
+    /// Stop the slot's generation gracefully and act on its orders.
+    Stop(u32),
+    /// Copy the last events into this buffer, as many as it has room for.
+    History(Vec<Event>),
+    /// Stop all slots, flush, end.
+    Finish,
+}
+
+/// Whose failure it was.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// The one that traded.
+    Live,
+    /// A new one in its shadow run.
+    Candidate,
+    /// The old one in the probation of the new one.
+    Previous,
+}
+
+/// A saved state.
+#[derive(Clone, Debug)]
+pub struct Saved {
+    /// The bytes that saved it.
+    pub digest: Digest,
+    /// Their version.
+    pub version: Arc<str>,
+    /// The plugin's own version of its state.
+    pub state_version: u32,
+    /// The instance's count of events.
+    pub seq: u64,
+    /// Last market event in it.
+    pub market_seq: u64,
+    /// Last intent.
+    pub intents: u64,
+    /// The state.
+    pub bytes: Vec<u8>,
+}
+
+/// Why a candidate did not go live.
+#[derive(Clone, Debug)]
+pub enum Refusal {
+    /// It refused the old state.
+    State(String),
+    /// It failed.
+    Failed(Box<Fault>),
+    /// It decided differently where agreement is asked for.
+    Differs {
+        /// Calls with a decision.
+        compared: u64,
+        /// Calls with different ones.
+        differed: u64,
+    },
+    /// It lags behind by more events than the lane keeps.
+    Behind(u64),
+    /// There is no slot for it.
+    NoSlot,
+}
+
+/// Lane to control.
+pub enum FromLane {
+    /// A generation failed.
+    Fault {
+        /// Slot.
+        key: u32,
+        /// Whose.
+        role: Role,
+        /// What.
+        fault: Box<Fault>,
+        /// Its bytes.
+        digest: Digest,
+        /// A twin went live at the same event.
+        took_over: bool,
+        /// Market event it failed at.
+        market_seq: u64,
+    },
+    /// A shared input failed.
+    NodeFault {
+        /// Its place.
+        node: NodeId,
+        /// What.
+        fault: Box<Fault>,
+    },
+    /// A snapshot.
+    Saved(u32, Box<Saved>),
+    /// A generation was seated in an empty slot.
+    Seated {
+        /// Slot.
+        key: u32,
+        /// Its accounts: no gap, for there was nobody.
+        accounts: Accounts,
+    },
+    /// A swap's cut was made, or its verdict has come.
+    Swapped(u32, Accounts),
+    /// A candidate did not go live; the old generation does.
+    Refused {
+        /// Slot.
+        key: u32,
+        /// Its bytes.
+        digest: Digest,
+        /// Why.
+        refusal: Refusal,
+        /// Handed back where another try can use it.
+        body: Option<Box<Body>>,
+    },
+    /// A slot's generation has ended gracefully.
+    Stopped(u32),
+    /// Something to be dropped away from the tick thread.
+    Retired(Retired),
+    /// What a guest said.
+    Log(u32, Vec<LogLine>, u64),
+    /// The answer to `History`, and the last market event in it.
+    History(Vec<Event>, u64),
+    /// Everything is stopped and flushed.
+    Finished,
+}
+
+/// What unmapping memory makes too dear for the tick thread.
+pub enum Retired {
+    /// A generation.
+    Body(Box<Body>),
+    /// A shared input.
+    Node(Box<Node>),
+}

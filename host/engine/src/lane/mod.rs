@@ -1,0 +1,444 @@
+//! A lane: one OS thread that owns its slots, their guests, their accounts and the paper venue, and
+//! takes them all through one market event after the other.
+//!
+//! Comes in: market events and mail, each over a bounded ring. Goes out: entries for the desk and
+//! reports for control. Between two events it takes its mail; that is the only place where a
+//! generation can change. Deliberately absent: files, the wall clock (but for measuring), compiling,
+//! dropping a guest, and every decision about whether to swap, restart or quarantine.
+
+mod account;
+mod body;
+mod gauge;
+mod history;
+mod message;
+mod node;
+mod seat;
+mod slot;
+mod tick;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use wickd_model::{Event, TsNs};
+use wickd_sandbox::Batch;
+
+pub use account::Account;
+pub use body::{Body, Wants};
+pub use gauge::{Count, Gauge, Spread};
+pub use history::HISTORY_EVENTS;
+pub use message::{
+    Accounts, FromLane, OnFailure, Refusal, Retired, Role, Saved, SlotSetup, ToLane, Trial, Verdict,
+};
+pub use node::{Node, NodeId};
+pub(crate) use node::{IndicatorNode, Kind as NodeKind, SignalNode};
+pub use seat::Seat;
+pub(crate) use tick::VenueOut;
+
+use crate::desk::Outbox;
+use crate::market::BarBuilder;
+use crate::orders::PaperVenue;
+use seat::{InputTable, InputView};
+use slot::{Offered, Slot};
+
+/// Market events between feed and lane: half a second at 100,000 a second. When it is full the feed
+/// waits, because a replay can; nothing is dropped.
+pub(crate) const FEED_EVENTS: usize = 1 << 16;
+/// Mail and reports under way.
+pub(crate) const MAIL_ENTRIES: usize = 1 << 10;
+/// Shared inputs of a lane.
+pub(crate) const NODES_MAX: usize = 64;
+/// A lane's stack: far more than the guest's own, which ends first.
+const STACK_BYTES: usize = 4 << 20;
+/// Looks at an empty ring before the lane sleeps.
+const SPINS_MAX: u32 = 2_000;
+/// Longest sleep; a producer wakes it sooner.
+const IDLE: Duration = Duration::from_millis(1);
+
+/// Lets others wake a lane that sleeps.
+#[derive(Clone)]
+pub(crate) struct Waker {
+    asleep: Arc<AtomicBool>,
+    thread: Arc<std::sync::OnceLock<std::thread::Thread>>,
+}
+
+impl Waker {
+    pub(crate) fn new() -> Self {
+        Self { asleep: Arc::default(), thread: Arc::default() }
+    }
+
+    #[inline]
+    pub(crate) fn wake(&self) {
+        if self.asleep.load(Ordering::Acquire)
+            && let Some(thread) = self.thread.get()
+        {
+            thread.unpark();
+        }
+    }
+}
+
+/// What a lane is made of.
+pub(crate) struct LaneParts {
+    pub(crate) feed: rtrb::Consumer<Event>,
+    pub(crate) mail: rtrb::Consumer<ToLane>,
+    pub(crate) reports: rtrb::Producer<FromLane>,
+    pub(crate) outbox: Outbox,
+    pub(crate) venue: PaperVenue,
+    pub(crate) waker: Waker,
+    /// Last market event before this run.
+    pub(crate) start_seq: u64,
+}
+
+/// The lane's state; its own thread is the only one that ever sees it.
+pub(crate) struct Lane {
+    feed: rtrb::Consumer<Event>,
+    mail: rtrb::Consumer<ToLane>,
+    reports: Reports,
+    outbox: Outbox,
+    venue: PaperVenue,
+    venue_out: VenueOut,
+    waker: Waker,
+    slots: Vec<Slot>,
+    nodes: Vec<Node>,
+    table: Option<InputTable>,
+    bars: Vec<BarBuilder>,
+    history: history::History,
+    batch: Batch,
+    now: TsNs,
+    seq: u64,
+    finishing: bool,
+}
+
+/// Reports, with room for what did not fit at once.
+struct Reports {
+    ring: rtrb::Producer<FromLane>,
+    waiting: VecDeque<FromLane>,
+}
+
+impl Reports {
+    /// Reports; keeps it for later where control is slow. What waits is bounded by what can happen to
+    /// the lane's slots before control answers.
+    fn push(&mut self, report: FromLane) {
+        if self.waiting.is_empty() {
+            if let Err(rtrb::PushError::Full(report)) = self.ring.push(report) {
+                self.waiting.push_back(report);
+            }
+        } else {
+            self.waiting.push_back(report);
+        }
+    }
+
+    /// Reports what may be lost.
+    fn push_or_drop(&mut self, report: FromLane) {
+        if self.waiting.is_empty() {
+            let _ = self.ring.push(report);
+        }
+    }
+
+    fn flush(&mut self) {
+        while let Some(report) = self.waiting.pop_front() {
+            if let Err(rtrb::PushError::Full(report)) = self.ring.push(report) {
+                self.waiting.push_front(report);
+                return;
+            }
+        }
+    }
+}
+
+impl Lane {
+    /// Starts the lane's thread.
+    pub(crate) fn start(
+        name: String,
+        parts: LaneParts,
+    ) -> std::io::Result<std::thread::JoinHandle<()>> {
+        let thread = parts.waker.thread.clone();
+        let builder = std::thread::Builder::new().name(name).stack_size(STACK_BYTES);
+        builder.spawn(move || {
+            let _ = thread.set(std::thread::current());
+            Lane::new(parts).run();
+        })
+    }
+
+    fn new(parts: LaneParts) -> Self {
+        Self {
+            feed: parts.feed,
+            mail: parts.mail,
+            reports: Reports { ring: parts.reports, waiting: VecDeque::new() },
+            outbox: parts.outbox,
+            venue: parts.venue,
+            venue_out: VenueOut::default(),
+            waker: parts.waker,
+            slots: Vec::new(),
+            nodes: Vec::new(),
+            table: Some(vec![InputView::default(); NODES_MAX].into_boxed_slice()),
+            bars: Vec::new(),
+            history: history::History::new(),
+            batch: Batch::default(),
+            now: 0,
+            seq: parts.start_seq,
+            finishing: false,
+        }
+    }
+
+    fn run(mut self) {
+        let mut spins = 0;
+        while !self.finishing {
+            while let Ok(mail) = self.mail.pop() {
+                self.take(mail);
+            }
+            match self.feed.pop() {
+                Ok(event) => {
+                    self.tick(&event);
+                    spins = 0;
+                }
+                Err(_) => self.idle(&mut spins),
+            }
+        }
+        self.finish();
+    }
+
+    /// Nothing to do: report what waits, look again a while, then sleep.
+    fn idle(&mut self, spins: &mut u32) {
+        self.reports.flush();
+        *spins += 1;
+        if *spins < SPINS_MAX {
+            return std::hint::spin_loop();
+        }
+        self.waker.asleep.store(true, Ordering::SeqCst);
+        // What came between the last look and the flag is seen here.
+        if self.feed.is_empty() && self.mail.is_empty() {
+            std::thread::park_timeout(IDLE);
+        }
+        self.waker.asleep.store(false, Ordering::SeqCst);
+    }
+
+    /// The end: every slot says its last word, the venue answers what is under way, all is durable.
+    fn finish(&mut self) {
+        while let Ok(event) = self.feed.pop() {
+            self.tick(&event);
+        }
+        while self.venue.next_due() < TsNs::MAX {
+            self.now = self.venue.next_due();
+            self.venue_catches_up(self.now);
+            if self.outbox.failed() {
+                break;
+            }
+        }
+        for place in 0..self.slots.len() {
+            self.save(self.slots[place].key);
+            self.stop(place, false);
+        }
+        self.outbox.settle();
+        self.reports.push(FromLane::Finished);
+        while !self.reports.waiting.is_empty() && !self.reports.ring.is_abandoned() {
+            self.reports.flush();
+            std::thread::yield_now();
+        }
+    }
+
+    /// Takes one piece of mail, between two events.
+    fn take(&mut self, mail: ToLane) {
+        match mail {
+            ToLane::Slot(setup) => self.slots.push(Slot::new(*setup)),
+            ToLane::Node(id, node) => self.take_node(id, *node),
+            ToLane::Bars(instrument, step_secs) => {
+                if !self.bars.iter().any(|bars| bars.is_for(instrument, step_secs)) {
+                    self.bars.push(BarBuilder::new(instrument, step_secs));
+                }
+            }
+            ToLane::Seat { key, body, heard_seq, restored } => {
+                self.seat(key, body, heard_seq, restored);
+            }
+            ToLane::Offer { key, body, trial, heard_seq, warm_up_events } => {
+                self.offer(key, body, trial, heard_seq, warm_up_events);
+            }
+            ToLane::Save(key) => self.save(key),
+            ToLane::RollBack(key) => self.roll_back(key),
+            ToLane::Stop(key) => {
+                if let Some(place) = self.place(key) {
+                    self.stop(place, true);
+                }
+            }
+            ToLane::History(mut into) => {
+                self.history.copy_latest(&mut into);
+                self.reports.push(FromLane::History(into, self.seq));
+            }
+            ToLane::Finish => self.finishing = true,
+        }
+    }
+
+    fn place(&self, key: u32) -> Option<usize> {
+        self.slots.iter().position(|slot| slot.key == key)
+    }
+
+    fn take_node(&mut self, id: NodeId, node: Node) {
+        let place = id as usize;
+        if place == self.nodes.len() && place < NODES_MAX {
+            self.nodes.push(node);
+        } else if let Some(known) = self.nodes.get_mut(place) {
+            let mut node = node;
+            node.take_over(known);
+            let old = std::mem::replace(known, node);
+            self.reports.push(FromLane::Retired(Retired::Node(Box::new(old))));
+        }
+    }
+
+    /// Seats a generation in a slot that has none.
+    fn seat(&mut self, key: u32, mut body: Box<Body>, heard_seq: u64, restored: bool) {
+        let digest = body.digest;
+        let refuse = |refusal, body| FromLane::Refused { key, digest, refusal, body };
+        let Some(place) = self.place(key) else {
+            return self.reports.push(refuse(Refusal::NoSlot, Some(body)));
+        };
+        if heard_seq > 0 && heard_seq < self.seq {
+            let Some(missed) = self.history.since(heard_seq) else {
+                let refusal = Refusal::Behind(self.seq - heard_seq);
+                return self.reports.push(refuse(refusal, Some(body)));
+            };
+            let missed: Vec<Event> = missed.copied().collect();
+            if let Err(fault) = body.catch_up(&missed, &mut self.batch) {
+                return self.reports.push(refuse(Refusal::Failed(fault), Some(body)));
+            }
+        }
+        body.guest.set_now(self.now);
+        let slot = &mut self.slots[place];
+        let Some(account) = &mut slot.account else { return };
+        account.begin(self.now, self.seq, body.generation);
+        if let Err(fault) = body.start(restored, account) {
+            return self.reports.push(refuse(Refusal::Failed(fault), Some(body)));
+        }
+        let generation = body.generation;
+        slot.market_seq = self.seq;
+        if let Some(old) = slot.seat(body) {
+            self.reports.push(FromLane::Retired(Retired::Body(old)));
+        }
+        let accounts = Accounts { to: digest, generation, cut_seq: self.seq, ..Accounts::default() };
+        self.reports.push(FromLane::Seated { key, accounts });
+    }
+
+    /// Starts the shadow run of a candidate; one without a shadow run is cut over at once.
+    fn offer(
+        &mut self,
+        key: u32,
+        mut body: Box<Body>,
+        trial: Trial,
+        heard_seq: u64,
+        warm_up_events: u64,
+    ) {
+        let digest = body.digest;
+        let Some(place) = self.place(key) else {
+            let refusal = Refusal::NoSlot;
+            return self.reports.push(FromLane::Refused { key, digest, refusal, body: Some(body) });
+        };
+        if self.slots[place].live.is_none() {
+            return self.seat(key, body, heard_seq, false);
+        }
+        if heard_seq > 0 && heard_seq < self.seq {
+            let missed: Option<Vec<Event>> =
+                self.history.since(heard_seq).map(|missed| missed.copied().collect());
+            let refusal = match missed {
+                None => Some(Refusal::Behind(self.seq - heard_seq)),
+                Some(missed) => {
+                    body.catch_up(&missed, &mut self.batch).err().map(Refusal::Failed)
+                }
+            };
+            if let Some(refusal) = refusal {
+                let body = Some(body);
+                return self.reports.push(FromLane::Refused { key, digest, refusal, body });
+            }
+        }
+        // A candidate before this one gives way.
+        if let Some(twin) = self.slots[place].twin.take() {
+            self.reports.push(FromLane::Retired(Retired::Body(twin.body)));
+        }
+        let refusal = match self.slots[place].offer(body, trial, warm_up_events) {
+            Ok(()) if trial.shadow_events == 0 => return self.verdict(place),
+            Ok(()) => return,
+            Err(Offered::Refused(reason, body)) => (Refusal::State(reason), body),
+            Err(Offered::NewFailed(fault, body)) => (Refusal::Failed(fault), body),
+            Err(Offered::OldFailed(fault, body, dead)) => {
+                self.old_failed(place, fault, dead);
+                return self.seat(key, body, 0, false);
+            }
+        };
+        let (refusal, body) = refusal;
+        self.reports.push(FromLane::Refused { key, digest, refusal, body: Some(body) });
+    }
+
+    fn old_failed(&mut self, place: usize, fault: Box<wickd_model::Fault>, dead: Box<Body>) {
+        let slot = &mut self.slots[place];
+        slot.gauge.faults.add(1);
+        slot.last_digest = dead.digest;
+        let (key, role, digest) = (slot.key, Role::Live, dead.digest);
+        let (took_over, market_seq) = (true, self.seq);
+        self.reports.push(FromLane::Fault { key, role, fault, digest, took_over, market_seq });
+        self.reports.push(FromLane::Retired(Retired::Body(dead)));
+    }
+
+    fn save(&mut self, key: u32) {
+        let Some(place) = self.place(key) else { return };
+        match self.slots[place].save() {
+            None => {}
+            Some(Ok(saved)) => self.reports.push(FromLane::Saved(key, Box::new(saved))),
+            Some(Err(fault)) => {
+                let slot = &mut self.slots[place];
+                let Some(dead) = slot.live.take() else { return };
+                let took_over = match slot.twin.take() {
+                    // The twin has heard everything; it goes on alone.
+                    Some(twin) => slot.seat(twin.body).is_none(),
+                    None => false,
+                };
+                slot.gauge.faults.add(1);
+                slot.last_digest = dead.digest;
+                let (role, digest, market_seq) = (Role::Live, dead.digest, self.seq);
+                self.reports
+                    .push(FromLane::Fault { key, role, fault, digest, took_over, market_seq });
+                self.reports.push(FromLane::Retired(Retired::Body(dead)));
+                if !took_over {
+                    self.slots[place].gauge.generation.set(0);
+                    self.act_on_orders(place);
+                }
+            }
+        }
+    }
+
+    fn roll_back(&mut self, key: u32) {
+        let Some(place) = self.place(key) else { return };
+        match self.slots[place].roll_back() {
+            Some((gone, accounts)) => {
+                self.reports.push(FromLane::Swapped(key, accounts));
+                self.reports.push(FromLane::Retired(Retired::Body(gone)));
+            }
+            None => {
+                let digest = self.slots[place].last_digest;
+                let refusal = Refusal::NoSlot;
+                self.reports.push(FromLane::Refused { key, digest, refusal, body: None });
+            }
+        }
+    }
+
+    /// The plugin's last word; what it stages there is not sent. Then the operator's policy.
+    fn stop(&mut self, place: usize, act: bool) {
+        let slot = &mut self.slots[place];
+        let twin = slot.twin.take();
+        if let Some(mut live) = slot.live.take() {
+            slot.last_digest = live.digest;
+            if let Err(fault) = live.guest.stop() {
+                let (key, role, digest) = (slot.key, Role::Live, live.digest);
+                let (took_over, market_seq) = (false, self.seq);
+                self.reports
+                    .push(FromLane::Fault { key, role, fault, digest, took_over, market_seq });
+            }
+            slot.gauge.generation.set(0);
+            self.reports.push(FromLane::Retired(Retired::Body(live)));
+        }
+        if let Some(twin) = twin {
+            self.reports.push(FromLane::Retired(Retired::Body(twin.body)));
+        }
+        if act {
+            self.act_on_orders(place);
+        }
+        self.reports.push(FromLane::Stopped(self.slots[place].key));
+    }
+}

@@ -1,0 +1,369 @@
+//! A slot on its lane: the live generation, perhaps a twin beside it, and the account both borrow.
+//!
+//! The twin is either a candidate in its shadow run or the previous generation in the probation of
+//! its successor. It hears every event right after the live one, with its orders muted and compared.
+//! So at any event either can take over, and between two events there is always exactly one that
+//! may trade.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use wickd_model::{Digest, Fault};
+
+use super::account::Account;
+use super::body::{Body, Hearing, Loan};
+use super::gauge::Gauge;
+use super::message::{Accounts, OnFailure, Refusal, Role, Saved, SlotSetup, Trial, Verdict};
+use super::seat::InputTable;
+
+/// Every how many calls the wall time is taken: two clock reads cost a third of a call.
+const TIME_EVERY_CALLS: u64 = 64;
+
+/// A configured place for a strategy, on its lane.
+pub(crate) struct Slot {
+    /// Its number in the journal.
+    pub(crate) key: u32,
+    pub(crate) live: Option<Box<Body>>,
+    pub(crate) twin: Option<Box<Twin>>,
+    /// Orders, positions, timers: they belong to the slot. Away only during a call.
+    pub(crate) account: Option<Box<Account>>,
+    pub(crate) gauge: Arc<Gauge>,
+    pub(crate) on_failure: OnFailure,
+    /// Market sequence number of the last event it was offered.
+    pub(crate) market_seq: u64,
+    /// SHA-256 of its resolved configuration, for the provenance of orders.
+    pub(crate) config: Digest,
+    /// The bytes of the generation that failed last: its orders are the host's now.
+    pub(crate) last_digest: Digest,
+    /// Positions are to be closed once every order is done.
+    pub(crate) flattening: bool,
+    calls: u64,
+}
+
+/// A second generation that hears what the live one hears.
+pub(crate) struct Twin {
+    pub(crate) body: Box<Body>,
+    pub(crate) kind: Twinned,
+    pub(crate) trial: Trial,
+    /// Events left until the verdict.
+    pub(crate) left: u32,
+    /// Calls in which either decided something.
+    pub(crate) compared: u64,
+    /// Calls in which they decided differently.
+    pub(crate) differed: u64,
+    pub(crate) accounts: Accounts,
+}
+
+/// Why there is a twin.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Twinned {
+    /// A new generation in its shadow run.
+    Candidate,
+    /// The old generation, kept warm through the probation of the new one.
+    Previous,
+}
+
+/// What came of letting a slot hear something.
+pub(crate) enum Heard {
+    /// Nothing special; intents, if any, are staged in the account.
+    Fine,
+    /// The live generation failed. `took_over`: the twin is live now and has heard the event.
+    LiveFailed { fault: Box<Fault>, dead: Box<Body>, took_over: bool },
+    /// The twin failed and is gone; the live one is untouched.
+    TwinFailed { fault: Box<Fault>, dead: Box<Twin> },
+}
+
+impl Slot {
+    pub(crate) fn new(setup: SlotSetup) -> Self {
+        Self {
+            key: setup.key,
+            live: None,
+            twin: None,
+            account: Some(setup.account),
+            gauge: setup.gauge,
+            on_failure: setup.on_failure,
+            market_seq: 0,
+            config: setup.config,
+            last_digest: Digest([0; 32]),
+            flattening: false,
+            calls: 0,
+        }
+    }
+
+    /// Lets the live generation hear something, then the twin. Staged intents stay in the account
+    /// until the caller commits them; those of a call that failed are gone.
+    #[inline]
+    pub(crate) fn hear(&mut self, what: &Hearing, table: &mut Option<InputTable>) -> Heard {
+        let Some(live) = &mut self.live else { return Heard::Fine };
+        let timed = self.calls.is_multiple_of(TIME_EVERY_CALLS).then(Instant::now);
+        self.calls += 1;
+        let outcome = live.hear(what, Loan { account: &mut self.account, table });
+        let fuel = live.guest.fuel_used();
+        self.gauge.events.add(1);
+        self.gauge.fuel_total.add(fuel);
+        self.gauge.fuel_max.raise_to(fuel);
+        if let Some(started) = timed {
+            self.gauge.call_ns.record(started.elapsed().as_nanos() as u64);
+        }
+        match outcome {
+            Ok(()) if self.twin.is_none() => Heard::Fine,
+            Ok(()) => self.twin_hears(what, table),
+            Err(fault) => self.live_failed(fault, what, table),
+        }
+    }
+
+    fn twin_hears(&mut self, what: &Hearing, table: &mut Option<InputTable>) -> Heard {
+        let (Some(mut twin), Some(account)) = (self.twin.take(), &mut self.account) else {
+            return Heard::Fine;
+        };
+        account.begin_shadow();
+        let outcome = twin.body.hear(what, Loan { account: &mut self.account, table });
+        let (compared, differed) =
+            self.account.as_mut().map_or((false, false), |account| account.end_shadow());
+        twin.compared += u64::from(compared);
+        twin.differed += u64::from(differed);
+        twin.left = twin.left.saturating_sub(1);
+        match outcome {
+            Ok(()) => {
+                self.twin = Some(twin);
+                Heard::Fine
+            }
+            Err(fault) => Heard::TwinFailed { fault, dead: twin },
+        }
+    }
+
+    /// The live generation is garbage. If there is a twin, it hears the same event for real.
+    #[cold]
+    fn live_failed(
+        &mut self,
+        fault: Box<Fault>,
+        what: &Hearing,
+        table: &mut Option<InputTable>,
+    ) -> Heard {
+        self.gauge.faults.add(1);
+        if let Some(account) = &mut self.account {
+            account.drop_staged();
+        }
+        let Some(dead) = self.live.take() else { return Heard::Fine };
+        let Some(twin) = self.twin.take() else {
+            self.gauge.generation.set(0);
+            return Heard::LiveFailed { fault, dead, took_over: false };
+        };
+        let mut body = twin.body;
+        let took_over = body.hear(what, Loan { account: &mut self.account, table }).is_ok();
+        if took_over {
+            self.show(&body);
+            self.live = Some(body);
+        } else {
+            if let Some(account) = &mut self.account {
+                account.drop_staged();
+            }
+            self.gauge.generation.set(0);
+        }
+        Heard::LiveFailed { fault, dead, took_over }
+    }
+
+    /// Puts a first generation, or one after a fault, in place. Gives back what stood there.
+    pub(crate) fn seat(&mut self, body: Box<Body>) -> Option<Box<Body>> {
+        self.show(&body);
+        self.live.replace(body)
+    }
+
+    fn show(&self, body: &Body) {
+        self.gauge.generation.set(u64::from(body.generation));
+        self.gauge.memory_bytes.set(body.guest.memory_bytes());
+    }
+
+    /// Starts the shadow run of a candidate, from the state the live generation has right now.
+    pub(crate) fn offer(
+        &mut self,
+        mut body: Box<Body>,
+        trial: Trial,
+        warm_up_events: u64,
+    ) -> Result<(), Offered> {
+        let mut accounts = Accounts {
+            from: self.live.as_ref().map(|live| live.digest),
+            to: body.digest,
+            generation: body.generation,
+            offered_seq: self.market_seq,
+            warm_up_events,
+            ..Accounts::default()
+        };
+        if let Some(live) = &mut self.live
+            && body.state_version > 0
+            && live.state_version > 0
+        {
+            match carry(live, &mut body) {
+                Carry::Done(bytes) => accounts.state_bytes = Some(bytes),
+                Carry::OldFailed(fault) => {
+                    return match self.live.take() {
+                        Some(dead) => Err(Offered::OldFailed(fault, body, dead)),
+                        None => Err(Offered::NewFailed(fault, body)),
+                    };
+                }
+                Carry::Refused(reason) => return Err(Offered::Refused(reason, body)),
+                Carry::NewFailed(fault) => return Err(Offered::NewFailed(fault, body)),
+            }
+        }
+        let left = trial.shadow_events;
+        let kind = Twinned::Candidate;
+        let (compared, differed) = (0, 0);
+        self.twin =
+            Some(Box::new(Twin { body, kind, trial, left, compared, differed, accounts }));
+        Ok(())
+    }
+
+    /// The cut: between two events the candidate becomes live and the live one its twin.
+    ///
+    /// The contract: after this the slot has the old generation or the new one, never none, never two
+    /// that may trade. Where the two decided differently, their states have parted, so the state is
+    /// carried once more; where they agreed, the cut is an exchange of two pointers.
+    pub(crate) fn cut(&mut self) -> Result<Accounts, Refused> {
+        let started = Instant::now();
+        let Some(mut twin) = self.twin.take() else { return Err(Refused::Gone) };
+        let Some(mut live) = self.live.take() else {
+            // The old one has failed meanwhile: whatever state the candidate has is the best there is.
+            let accounts = Accounts { cut_seq: self.market_seq, ..twin.accounts };
+            self.seat(twin.body);
+            return Ok(accounts);
+        };
+        if twin.differed > 0 && twin.trial.agree {
+            self.live = Some(live);
+            return Err(Refused::Differs(twin));
+        }
+        if twin.differed > 0 && twin.accounts.state_bytes.is_some() {
+            match carry(&mut live, &mut twin.body) {
+                Carry::Done(bytes) => twin.accounts.state_bytes = Some(bytes),
+                Carry::OldFailed(fault) => {
+                    // It could not even save itself. The candidate has heard every event since the
+                    // offer, so it goes live with what it knows; there is no probation without a twin.
+                    let accounts = Accounts { cut_seq: self.market_seq, ..twin.accounts };
+                    self.seat(twin.body);
+                    return Err(Refused::OldFailed { fault, dead: live, accounts });
+                }
+                Carry::Refused(reason) => {
+                    self.live = Some(live);
+                    return Err(Refused::State(reason, twin));
+                }
+                Carry::NewFailed(fault) => {
+                    self.live = Some(live);
+                    return Err(Refused::NewFailed(fault, twin));
+                }
+            }
+        }
+        let mut accounts = twin.accounts;
+        std::mem::swap(&mut live, &mut twin.body);
+        self.show(&live);
+        self.live = Some(live);
+        accounts.cut_seq = self.market_seq;
+        accounts.shadow_compared = twin.compared;
+        accounts.shadow_differed = twin.differed;
+        accounts.gap_ns = started.elapsed().as_nanos() as u64;
+        twin.accounts = accounts;
+        (twin.kind, twin.left) = (Twinned::Previous, twin.trial.probation_events);
+        (twin.compared, twin.differed) = (0, 0);
+        self.twin = Some(twin);
+        Ok(accounts)
+    }
+
+    /// Back to the previous generation, which has heard every event. The new one is handed out.
+    pub(crate) fn roll_back(&mut self) -> Option<(Box<Body>, Accounts)> {
+        if self.twin.as_ref()?.kind != Twinned::Previous {
+            return None;
+        }
+        let twin = self.twin.take()?;
+        let mut accounts = twin.accounts;
+        accounts.verdict = Verdict::RolledBack;
+        self.show(&twin.body);
+        Some((self.live.replace(twin.body)?, accounts))
+    }
+
+    /// The live generation's state for a snapshot.
+    pub(crate) fn save(&mut self) -> Option<Result<Saved, Box<Fault>>> {
+        let live = self.live.as_mut()?;
+        if live.state_version == 0 {
+            return None;
+        }
+        let intents = self.account.as_ref().map_or(0, |account| account.last_intent());
+        let saved = live.guest.save().map(|bytes| Saved {
+            digest: live.digest,
+            version: live.version.clone(),
+            state_version: live.state_version,
+            seq: live.seq,
+            market_seq: self.market_seq,
+            intents,
+            bytes,
+        });
+        self.gauge.memory_bytes.set(live.guest.memory_bytes());
+        Some(saved)
+    }
+
+    /// The role of whoever failed, for the report.
+    pub(crate) fn role_of(kind: Twinned) -> Role {
+        match kind {
+            Twinned::Candidate => Role::Candidate,
+            Twinned::Previous => Role::Previous,
+        }
+    }
+}
+
+/// Why an offered candidate is not running.
+pub(crate) enum Offered {
+    /// The live generation failed while saving: the candidate without its state, and the dead.
+    OldFailed(Box<Fault>, Box<Body>, Box<Body>),
+    /// The candidate refused the state.
+    Refused(String, Box<Body>),
+    /// The candidate failed while restoring.
+    NewFailed(Box<Fault>, Box<Body>),
+}
+
+/// Why there was no ordinary cut.
+pub(crate) enum Refused {
+    /// There is no candidate any more.
+    Gone,
+    /// It decided differently, and the slot wants agreement. The old one is live.
+    Differs(Box<Twin>),
+    /// It refused the state. The old one is live.
+    State(String, Box<Twin>),
+    /// It failed on the state. The old one is live.
+    NewFailed(Box<Fault>, Box<Twin>),
+    /// The old one failed on its way out. The new one is live.
+    OldFailed { fault: Box<Fault>, dead: Box<Body>, accounts: Accounts },
+}
+
+impl Refused {
+    /// For the report, where the old one stayed.
+    pub(crate) fn as_refusal(&self) -> Option<Refusal> {
+        match self {
+            Self::Differs(twin) => {
+                Some(Refusal::Differs { compared: twin.compared, differed: twin.differed })
+            }
+            Self::State(reason, _) => Some(Refusal::State(reason.clone())),
+            Self::NewFailed(fault, _) => Some(Refusal::Failed(fault.clone())),
+            Self::Gone | Self::OldFailed { .. } => None,
+        }
+    }
+}
+
+enum Carry {
+    Done(u64),
+    OldFailed(Box<Fault>),
+    NewFailed(Box<Fault>),
+    Refused(String),
+}
+
+/// State from one generation into another, with its place in the count of events.
+fn carry(old: &mut Body, new: &mut Body) -> Carry {
+    let state = match old.guest.save() {
+        Ok(state) => state,
+        Err(fault) => return Carry::OldFailed(fault),
+    };
+    match new.guest.restore(old.state_version, &state) {
+        Ok(Ok(())) => {
+            new.seq = old.seq;
+            Carry::Done(state.len() as u64)
+        }
+        Ok(Err(reason)) => Carry::Refused(reason),
+        Err(fault) => Carry::NewFailed(fault),
+    }
+}

@@ -1,0 +1,371 @@
+//! The way of one tick: from the ring to committed orders, top to bottom.
+//!
+//! Nothing on it waits, locks, allocates, logs or calls the system while plugins are quiet. What is
+//! marked cold runs only when something was decided or has failed.
+
+use wickd_model::{Event, Heard as HeardSignal, OrderEvent, Reason, Stamp};
+use wickd_store::{Provenance, VenueRecord};
+
+use super::Lane;
+use super::body::Hearing;
+use super::message::{FromLane, Retired, Role, Verdict};
+use super::node::Kind;
+use super::slot::{Heard, Refused, Slot, Twinned};
+use crate::desk::Outbound;
+use crate::orders::{Applied, Staged};
+
+impl Lane {
+    /// One market event, all the way.
+    #[inline]
+    pub(super) fn tick(&mut self, event: &Event) {
+        let at = event.at();
+        (self.now, self.seq) = (at.ts_event, at.seq);
+        // 1. The venue: orders that arrive by now, then what this event fills.
+        self.venue_moves(event);
+        self.history.push(event);
+        // 2. Timers that are due.
+        self.timers();
+        // 3. Bars that this event closes come before it.
+        self.bars_close(event);
+        // 4. The event itself: shared inputs, then every slot that wants it.
+        self.spread(event);
+    }
+
+    /// Lets inputs and slots hear an event.
+    #[inline]
+    fn spread(&mut self, event: &Event) {
+        for node in 0..self.nodes.len() {
+            self.node_hears(node, event);
+        }
+        for place in 0..self.slots.len() {
+            let slot = &mut self.slots[place];
+            slot.market_seq = self.seq;
+            if let Some(account) = &mut slot.account {
+                account.on_market(event);
+            }
+            if slot.live.as_ref().is_some_and(|live| live.wants.event(event)) {
+                self.slot_hears(place, &Hearing::Market(*event));
+            }
+        }
+    }
+
+    /// Lets one slot hear something, commits what it staged, and makes a cut that is due.
+    #[inline]
+    fn slot_hears(&mut self, place: usize, what: &Hearing) {
+        let slot = &mut self.slots[place];
+        let Some(live) = &slot.live else { return };
+        let generation = live.generation;
+        if let Some(account) = &mut slot.account {
+            account.begin(self.now, self.seq, generation);
+        }
+        let heard = slot.hear(what, &mut self.table);
+        if !matches!(heard, Heard::Fine) {
+            self.failed(place, heard);
+        }
+        let slot = &mut self.slots[place];
+        if slot.account.as_ref().is_some_and(|account| account.has_staged()) {
+            self.commit(place);
+        }
+        let slot = &mut self.slots[place];
+        if slot.live.as_ref().is_some_and(|live| live.guest.has_log()) {
+            self.pass_on_log(place);
+        }
+        let slot = &mut self.slots[place];
+        if slot.twin.as_ref().is_some_and(|twin| twin.left == 0) {
+            self.verdict(place);
+        }
+    }
+
+    fn timers(&mut self) {
+        for place in 0..self.slots.len() {
+            while let Some((id, at)) =
+                self.slots[place].account.as_mut().and_then(|account| account.due_timer(self.now))
+            {
+                self.slot_hears(place, &Hearing::Timer(id, at));
+            }
+        }
+    }
+
+    #[inline]
+    fn bars_close(&mut self, event: &Event) {
+        for place in 0..self.bars.len() {
+            if let Some(mut bar) = self.bars[place].on_event(event) {
+                bar.at.seq = self.seq;
+                self.spread(&Event::Bar(bar));
+            }
+        }
+    }
+
+    #[inline]
+    fn node_hears(&mut self, place: usize, event: &Event) {
+        let outcome = match &mut self.nodes[place].kind {
+            Kind::Indicator(node) => match &mut self.table {
+                Some(table) => node.hear(event, &mut table[place]),
+                None => Ok(()),
+            },
+            Kind::Signal(node) => {
+                let outcome = node.hear(event, &mut self.table);
+                if !node.emitted().is_empty() {
+                    self.pass_on_signals(place);
+                }
+                outcome
+            }
+            Kind::Down => Ok(()),
+        };
+        if let Err(fault) = outcome {
+            self.node_failed(place, fault);
+        }
+    }
+
+    /// Signals reach every slot that asked for this input, in the order they were emitted.
+    #[cold]
+    fn pass_on_signals(&mut self, node: usize) {
+        let Kind::Signal(source) = &mut self.nodes[node].kind else { return };
+        let mut emitted = std::mem::take(source.emitted());
+        for signal in &emitted {
+            let at = Stamp {
+                instrument: signal.instrument,
+                seq: 0,
+                ts_event: self.now,
+                ts_init: self.now,
+            };
+            for place in 0..self.slots.len() {
+                let Some(live) = &mut self.slots[place].live else { continue };
+                let handles = &live.guest.host_mut().handles;
+                let Some(handle) = handles.iter().position(|id| *id as usize == node) else {
+                    continue;
+                };
+                let heard = HeardSignal { at, input: handle as u32, signal: *signal };
+                self.slot_hears(place, &Hearing::Signal(heard));
+            }
+        }
+        emitted.clear();
+        if let Kind::Signal(source) = &mut self.nodes[node].kind {
+            // The buffer goes back, so that emitting does not allocate.
+            *source.emitted() = emitted;
+        }
+    }
+
+    #[cold]
+    fn node_failed(&mut self, place: usize, fault: Box<wickd_model::Fault>) {
+        let node = &mut self.nodes[place];
+        let dead = std::mem::replace(&mut node.kind, Kind::Down);
+        let dead =
+            super::node::Node { kind: dead, digest: node.digest, plugin: node.plugin.clone() };
+        if let Some(table) = &mut self.table {
+            table[place] = Default::default();
+        }
+        self.reports.push(FromLane::NodeFault { node: place as u32, fault });
+        self.reports.push(FromLane::Retired(Retired::Node(Box::new(dead))));
+    }
+
+    /// Orders arrive, rest, fill; news that is due reaches the slots.
+    #[inline]
+    fn venue_moves(&mut self, event: &Event) {
+        if self.venue.next_due() <= self.now {
+            self.venue_catches_up(self.now);
+        }
+        self.venue.on_market(event, &mut self.venue_out);
+        if !self.venue_out.is_empty() {
+            self.venue_spoke();
+        }
+    }
+
+    /// What is due at the venue by `now`. Nothing arrives whose journal entry is not durable, so this
+    /// waits for the desk; between decision and arrival lies the venue's latency, and a live feed
+    /// has let that time pass already.
+    #[cold]
+    pub(super) fn venue_catches_up(&mut self, now: u64) {
+        if !self.outbox.settle() {
+            return self.block();
+        }
+        self.venue.advance(now, &mut self.venue_out);
+        self.venue_spoke();
+    }
+
+    #[cold]
+    fn venue_spoke(&mut self) {
+        let mut out = std::mem::take(&mut self.venue_out);
+        for record in out.ledger.drain(..) {
+            self.outbox.push(Outbound::Venue(record));
+        }
+        for event in out.news.drain(..) {
+            self.order_news(event);
+        }
+        self.venue_out = out;
+    }
+
+    /// News of an order: into the journal and the account, then to the plugin.
+    #[cold]
+    pub(super) fn order_news(&mut self, event: OrderEvent) {
+        let Some(place) = self.slots.iter().position(|slot| slot.key == event.id.slot) else {
+            return;
+        };
+        self.outbox.push(Outbound::Event(event));
+        let slot = &mut self.slots[place];
+        let Some(account) = &mut slot.account else { return };
+        if account.apply(&event) != Applied::Changed {
+            return;
+        }
+        slot.gauge.fills.add(u64::from(event.last_size > 0));
+        self.slot_hears(place, &Hearing::Order(event));
+        if self.slots[place].flattening {
+            self.flatten(place);
+        }
+    }
+
+    /// Sends what the last call staged: first to the desk, then on its way to the venue.
+    #[cold]
+    pub(super) fn commit(&mut self, place: usize) {
+        if self.outbox.failed() {
+            return self.block();
+        }
+        let slot = &mut self.slots[place];
+        let Some(account) = &mut slot.account else { return };
+        let component = slot.live.as_ref().map_or(slot.last_digest, |live| live.digest);
+        let by = Provenance { component, config: slot.config };
+        let (outbox, venue, now, seq) = (&mut self.outbox, &mut self.venue, self.now, self.seq);
+        let mut intents = 0;
+        account.commit(|staged| {
+            intents += 1;
+            match staged {
+                Staged::Order(order) => {
+                    outbox.push(Outbound::Intent(order, by));
+                    venue.submit(&order, now);
+                }
+                Staged::Cancel(id, reason) => {
+                    outbox.push(Outbound::Cancel { id, reason, ts_event: now, seq });
+                    venue.cancel(id, reason, now);
+                }
+            }
+        });
+        slot.gauge.intents.add(intents);
+        slot.gauge.denials.set(account.denials);
+    }
+
+    /// The journal takes nothing: no slot may decide anything, ticks go on.
+    #[cold]
+    fn block(&mut self) {
+        for slot in &mut self.slots {
+            if let Some(account) = &mut slot.account {
+                account.drop_staged();
+                account.blocked = true;
+            }
+        }
+        self.venue.close();
+    }
+
+    /// The shadow run or the probation of a twin is over.
+    #[cold]
+    fn verdict(&mut self, place: usize) {
+        let key = self.slots[place].key;
+        let Some(twin) = &self.slots[place].twin else { return };
+        if twin.kind == Twinned::Previous {
+            if let Some(twin) = self.slots[place].twin.take() {
+                let accounts = super::message::Accounts { verdict: Verdict::Kept, ..twin.accounts };
+                self.reports.push(FromLane::Swapped(key, accounts));
+                self.reports.push(FromLane::Retired(Retired::Body(twin.body)));
+            }
+            return;
+        }
+        match self.slots[place].cut() {
+            Ok(accounts) => self.reports.push(FromLane::Swapped(key, accounts)),
+            Err(refused) => self.cut_refused(place, refused),
+        }
+    }
+
+    #[cold]
+    fn cut_refused(&mut self, place: usize, refused: Refused) {
+        let key = self.slots[place].key;
+        let market_seq = self.seq;
+        if let Some(refusal) = refused.as_refusal()
+            && let Refused::Differs(twin) | Refused::State(_, twin) | Refused::NewFailed(_, twin) =
+                refused
+        {
+            let digest = twin.body.digest;
+            self.reports.push(FromLane::Refused { key, digest, refusal, body: Some(twin.body) });
+        } else if let Refused::OldFailed { fault, dead, accounts } = refused {
+            let (digest, role, took_over) = (dead.digest, Role::Live, true);
+            self.reports.push(FromLane::Fault { key, role, fault, digest, took_over, market_seq });
+            self.reports.push(FromLane::Swapped(key, accounts));
+            self.reports.push(FromLane::Retired(Retired::Body(dead)));
+        }
+    }
+
+    /// A call failed. The slot has already let its twin take over, if it had one.
+    #[cold]
+    fn failed(&mut self, place: usize, heard: Heard) {
+        let (key, market_seq) = (self.slots[place].key, self.seq);
+        match heard {
+            Heard::Fine => {}
+            Heard::TwinFailed { fault, dead } => {
+                let (role, digest) = (Slot::role_of(dead.kind), dead.body.digest);
+                let took_over = false;
+                self.reports
+                    .push(FromLane::Fault { key, role, fault, digest, took_over, market_seq });
+                self.reports.push(FromLane::Retired(Retired::Body(dead.body)));
+            }
+            Heard::LiveFailed { fault, dead, took_over } => {
+                let (role, digest) = (Role::Live, dead.digest);
+                self.slots[place].last_digest = digest;
+                self.reports
+                    .push(FromLane::Fault { key, role, fault, digest, took_over, market_seq });
+                self.reports.push(FromLane::Retired(Retired::Body(dead)));
+                if !took_over {
+                    self.act_on_orders(place);
+                }
+            }
+        }
+    }
+
+    #[cold]
+    fn pass_on_log(&mut self, place: usize) {
+        let slot = &mut self.slots[place];
+        if let Some(live) = &mut slot.live {
+            let (lines, dropped) = live.guest.take_log();
+            self.reports.push_or_drop(FromLane::Log(slot.key, lines, dropped));
+        }
+    }
+
+    /// What the operator wants done with the orders of a slot that nobody minds.
+    #[cold]
+    pub(super) fn act_on_orders(&mut self, place: usize) {
+        use super::message::OnFailure;
+        let slot = &mut self.slots[place];
+        let Some(account) = &mut slot.account else { return };
+        if slot.on_failure == OnFailure::Keep || account.blocked {
+            return;
+        }
+        account.begin(self.now, self.seq, 0);
+        account.book.stage_cancel_all(Reason::Host, self.now);
+        slot.flattening = slot.on_failure == OnFailure::Flatten;
+        self.commit(place);
+        self.flatten(place);
+    }
+
+    /// Closes what is held once no order of the slot can change it any more.
+    #[cold]
+    fn flatten(&mut self, place: usize) {
+        let slot = &mut self.slots[place];
+        let Some(account) = &mut slot.account else { return };
+        if !slot.flattening || !account.book.open_orders().is_empty() {
+            return;
+        }
+        slot.flattening = account.stage_flatten(self.now, self.seq);
+        self.commit(place);
+    }
+}
+
+/// What the venue did in one step: for its ledger, and for the slots.
+#[derive(Default)]
+pub(crate) struct VenueOut {
+    pub(crate) ledger: Vec<VenueRecord>,
+    pub(crate) news: Vec<OrderEvent>,
+}
+
+impl VenueOut {
+    #[inline]
+    pub(super) fn is_empty(&self) -> bool {
+        self.ledger.is_empty() && self.news.is_empty()
+    }
+}
