@@ -1,0 +1,154 @@
+//! The state folder: one owner at a time, private to one user.
+//!
+//! Comes in: its path. Goes out: its parts, each opened on its own, so that one that is damaged
+//! does not close the others. Deliberately absent: the parts' contents.
+
+use std::fs::{File, TryLockError};
+use std::io::{Read, Seek, Write};
+use std::path::{Path, PathBuf};
+
+use crate::{Audit, BlobCache, Journal, Ledger, Shelf, Snapshots, StoreError, disk};
+
+/// The lock file holds the owner's process id for the error text; the lock itself is the kernel's,
+/// so a crash frees it.
+const LOCK: &str = "wickd.lock";
+const PID_BYTES_MAX: u64 = 20;
+
+/// The state folder, locked for as long as this lives.
+#[derive(Debug)]
+pub struct Folder {
+    dir: PathBuf,
+    _lock: File,
+}
+
+impl Folder {
+    /// Opens or makes the folder (mode 0700) and locks it.
+    ///
+    /// # Errors
+    /// [`StoreError::InUse`] where another process has it; [`StoreError::Io`] where the disk
+    /// refuses, with [`StoreError::is_read_only`] telling a disk without writes.
+    pub fn open(dir: &Path) -> Result<Self, StoreError> {
+        disk::private_folder(dir)?;
+        let path = dir.join(LOCK);
+        let mut lock = disk::private_file(&path)?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let mut pid = String::new();
+                let read = lock.take(PID_BYTES_MAX).read_to_string(&mut pid);
+                let known =
+                    read.is_ok() && !pid.is_empty() && pid.bytes().all(|b| b.is_ascii_digit());
+                let pid = if known { pid } else { "unknown".to_owned() };
+                return Err(StoreError::InUse { dir: dir.to_owned(), pid });
+            }
+            Err(TryLockError::Error(source)) => return Err(StoreError::io("lock", &path)(source)),
+        }
+        let noted = lock
+            .set_len(0)
+            .and_then(|()| lock.rewind())
+            .and_then(|()| write!(lock, "{}", std::process::id()));
+        noted.map_err(StoreError::io("write", &path))?;
+        Ok(Self { dir: dir.to_owned(), _lock: lock })
+    }
+
+    /// Where it is.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// The order journal, `journal.redb`.
+    ///
+    /// # Errors
+    /// The file cannot be opened or repaired.
+    pub fn journal(&self) -> Result<Journal, StoreError> {
+        Journal::open(&self.dir.join("journal.redb"))
+    }
+
+    /// The paper venue's own truth, `venue.redb`.
+    ///
+    /// # Errors
+    /// The file cannot be opened or repaired.
+    pub fn ledger(&self) -> Result<Ledger, StoreError> {
+        Ledger::open(&self.dir.join("venue.redb"))
+    }
+
+    /// The slots' saved states, `state.redb`.
+    ///
+    /// # Errors
+    /// The file cannot be opened or repaired.
+    pub fn snapshots(&self) -> Result<Snapshots, StoreError> {
+        Snapshots::open(&self.dir.join("state.redb"))
+    }
+
+    /// The audit log, `audit.redb`.
+    ///
+    /// # Errors
+    /// The file cannot be opened or repaired.
+    pub fn audit(&self) -> Result<Audit, StoreError> {
+        Audit::open(&self.dir.join("audit.redb"))
+    }
+
+    /// The components by digest, `shelf/`.
+    ///
+    /// # Errors
+    /// The folder cannot be made or cleared of leftovers.
+    pub fn shelf(&self) -> Result<Shelf, StoreError> {
+        Shelf::open(&self.dir.join("shelf"))
+    }
+
+    /// The compiled artefacts, `compiled/`, at most `bytes_max` of them.
+    ///
+    /// # Errors
+    /// The folder cannot be made or cleared of leftovers.
+    pub fn blobs(&self, bytes_max: u64) -> Result<BlobCache, StoreError> {
+        BlobCache::open(&self.dir.join("compiled"), bytes_max)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn a_second_owner_is_refused_and_told_which_folder_and_process() {
+        let root = tempfile::tempdir().unwrap();
+        let dir = root.path().join("a/state");
+        let first = Folder::open(&dir).unwrap();
+        let text = Folder::open(&dir).unwrap_err().to_string();
+        assert!(text.contains(&dir.display().to_string()), "{text}");
+        assert!(text.contains(&std::process::id().to_string()), "{text}");
+        drop(first);
+        Folder::open(&dir).unwrap();
+    }
+
+    #[test]
+    fn the_folder_is_closed_to_other_users_even_if_it_was_open() {
+        let root = tempfile::tempdir().unwrap();
+        let dir = root.path().join("state");
+        std::fs::create_dir(&dir).unwrap();
+        std::fs::set_permissions(&dir, std::fs::Permissions::from_mode(0o777)).unwrap();
+        Folder::open(&dir).unwrap();
+        assert_eq!(std::fs::metadata(&dir).unwrap().permissions().mode() & 0o777, 0o700);
+    }
+
+    #[test]
+    fn a_file_or_a_link_in_the_folders_place_is_an_error_that_names_it() {
+        let root = tempfile::tempdir().unwrap();
+        let file = root.path().join("file");
+        std::fs::write(&file, "x").unwrap();
+        assert!(Folder::open(&file).unwrap_err().to_string().contains("file"));
+        let link = root.path().join("link");
+        std::os::unix::fs::symlink(root.path(), &link).unwrap();
+        assert!(Folder::open(&link).is_err());
+    }
+
+    #[test]
+    fn a_disk_without_writes_is_told_apart() {
+        let error = |kind: std::io::ErrorKind| StoreError::io("write", Path::new("x"))(kind.into());
+        assert!(error(std::io::ErrorKind::ReadOnlyFilesystem).is_read_only());
+        assert!(!error(std::io::ErrorKind::StorageFull).is_read_only());
+        // The kernel's own process folder takes no writes, from root neither.
+        assert!(Folder::open(Path::new("/proc/wickd-state")).is_err());
+    }
+}
