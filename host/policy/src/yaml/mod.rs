@@ -17,7 +17,8 @@ use serde_saphyr::Spanned;
 use serde_saphyr::options::{DuplicateKeyPolicy, MergeKeyPolicy};
 use wickd_model::printable;
 
-pub use read::Fields;
+pub(crate) use read::choose;
+pub use read::{Fields, quoted};
 
 /// Deepest nesting. The deepest real path is six: `strategies[].config.a.b.c`.
 const DEPTH_MAX: usize = 24;

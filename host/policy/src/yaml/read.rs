@@ -13,7 +13,7 @@ use crate::nearest::nearest;
 const QUOTED_BYTES_MAX: usize = 48;
 
 /// A text of unknown origin, bounded and printable, for a message.
-pub(crate) fn quoted(text: &str) -> String {
+pub fn quoted(text: &str) -> String {
     printable(text.as_bytes(), QUOTED_BYTES_MAX)
 }
 
@@ -175,11 +175,12 @@ pub(crate) fn choose<'w>(word: &str, known: impl Iterator<Item = &'w str> + Clon
 pub struct Fields<'n> {
     node: &'n Node,
     entries: &'n [(Key, Node)],
+    known: &'n [&'n str],
 }
 
 impl<'n> Fields<'n> {
     /// Opens a map, complaining of each key that is not `known`. `None` where it is no map.
-    pub fn of(node: &'n Node, known: &[&str], problems: &mut Problems) -> Option<Self> {
+    pub fn of(node: &'n Node, known: &'n [&'n str], problems: &mut Problems) -> Option<Self> {
         let entries = problems.keep(node.map(super::NODES_MAX))?;
         for (key, _) in entries.iter().filter(|(key, _)| !known.contains(&key.text.as_str())) {
             let reason = format!("unknown key `{}`", quoted(&key.text));
@@ -189,7 +190,7 @@ impl<'n> Fields<'n> {
                 choose(&key.text, known.iter().copied()),
             ));
         }
-        Some(Self { node, entries })
+        Some(Self { node, entries, known })
     }
 
     /// The value of a key; an empty one counts as unset.
@@ -201,7 +202,11 @@ impl<'n> Fields<'n> {
     /// The value of a key that must be there.
     pub fn need(&self, key: &str, problems: &mut Problems) -> Option<&'n Node> {
         let value = self.get(key);
-        if value.is_none() {
+        // A misspelt key was told already; that it is missing under its right name says nothing new.
+        let misspelt = |text: &str| {
+            !self.known.contains(&text) && nearest(text, self.known.iter().copied()) == Some(key)
+        };
+        if value.is_none() && !self.entries.iter().any(|(other, _)| misspelt(&other.text)) {
             // An unset key has a place of its own; a missing one only its map's.
             let empty = self.entries.iter().find(|(known, _)| known.text == key);
             let place = empty.map_or(&self.node.place, |(known, _)| &known.place);
@@ -248,14 +253,16 @@ mod tests {
         let text = "naem: x\nother: 1\nempty:\n";
         let (node, mut problems) = (parse(text, 99).unwrap(), Problems::default());
         let fields = Fields::of(&node, &["name", "world", "empty"], &mut problems).unwrap();
+        // Told once, as a slip of the fingers.
         assert!(fields.need("name", &mut problems).is_none());
+        assert!(fields.need("world", &mut problems).is_none());
         assert!(fields.need("empty", &mut problems).is_none());
         let told: Vec<_> = problems.into_sorted().iter().map(ToString::to_string).collect();
         assert_eq!(
             told,
             [
                 "line 1, column 1: unknown key `naem`; did you mean `name`?",
-                "line 1, column 1: `name` is missing; add `name: …`",
+                "line 1, column 1: `world` is missing; add `world: …`",
                 "line 2, column 1: unknown key `other`; write one of name, world, empty",
                 "line 3, column 1: `empty` is missing; add `empty: …`",
             ]
