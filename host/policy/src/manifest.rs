@@ -1,0 +1,368 @@
+//! What a plugin says of itself, and what its operator may say otherwise.
+//!
+//! Comes in: the YAML of the embedded manifest, and perhaps of a `plugin.yaml` beside the file. Goes
+//! out: a [`Manifest`], or every fault with its place. The manifest is the author's, so all its texts
+//! are bounded and made printable here, once. Deliberately absent: reading files and sections.
+
+use std::collections::BTreeMap;
+
+use semver::{Version, VersionReq};
+use wickd_model::{PluginName, World, printable};
+
+use crate::limits::LimitsPatch;
+use crate::yaml::{Fields, Node, Problem, Problems, parse};
+
+/// Largest manifest or sidecar, in bytes: a long one has 2,000.
+pub const MANIFEST_BYTES_MAX: usize = 64 << 10;
+/// Longest description, in bytes: a paragraph.
+const DESCRIPTION_BYTES_MAX: usize = 512;
+/// Longest other text, in bytes: an author, a licence expression, an address.
+const LINE_BYTES_MAX: usize = 128;
+/// Most authors named.
+const AUTHORS_MAX: usize = 16;
+/// Most plugins required: a strategy has at most 16 inputs.
+const REQUIRES_MAX: usize = 32;
+/// The key in `requires` that means the house itself.
+pub const HOST: &str = "wickd";
+
+const KEYS: [&str; 8] =
+    ["name", "version", "world", "description", "license", "authors", "homepage", "requires"];
+const SIDECAR_KEYS: [&str; 9] = [
+    "name",
+    "version",
+    "world",
+    "description",
+    "license",
+    "authors",
+    "homepage",
+    "requires",
+    "limits",
+];
+
+/// Which plugins, in which versions. `wickd` is the house.
+pub type Requires = BTreeMap<PluginName, VersionReq>;
+
+/// A plugin's description of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Manifest {
+    /// What it is called.
+    pub name: PluginName,
+    /// Its author's count of changes.
+    pub version: Version,
+    /// What it exports.
+    pub world: World,
+    /// One sentence for people.
+    pub description: String,
+    /// An SPDX expression.
+    pub license: String,
+    /// Who wrote it.
+    pub authors: Vec<String>,
+    /// Where it lives on the web.
+    pub homepage: Option<String>,
+    /// What must be there for it to work.
+    pub requires: Requires,
+}
+
+/// Why a manifest or a sidecar was refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}", told(.0))]
+pub struct ManifestError(
+    /// Every fault, by place; at least one.
+    pub Vec<Problem>,
+);
+
+fn told(problems: &[Problem]) -> String {
+    match problems {
+        [] => "nothing".to_owned(),
+        [only] => only.to_string(),
+        [first, rest @ ..] => format!("{first} (and {} more)", rest.len()),
+    }
+}
+
+impl Manifest {
+    /// Reads an embedded manifest.
+    ///
+    /// # Errors
+    /// Every fault of the text: not YAML, an unknown or missing key, a value out of its bounds.
+    pub fn parse(yaml: &str) -> Result<Self, ManifestError> {
+        let node =
+            parse(yaml, MANIFEST_BYTES_MAX).map_err(|problem| ManifestError(vec![problem]))?;
+        let mut problems = Problems::default();
+        let manifest = read(&node, &mut problems);
+        match manifest {
+            Some(manifest) if problems.is_empty() => Ok(manifest),
+            _ => Err(ManifestError(problems.into_sorted())),
+        }
+    }
+
+    /// Lays a sidecar over the embedded manifest: its description, further `requires`, its limits.
+    ///
+    /// A range in the sidecar holds besides the embedded one, so it can only narrow. Whatever else
+    /// the sidecar repeats must agree.
+    ///
+    /// # Errors
+    /// Every fault of the text, and every value that contradicts the embedded manifest, with both.
+    pub fn with_sidecar(mut self, yaml: &str) -> Result<(Self, LimitsPatch), ManifestError> {
+        let node =
+            parse(yaml, MANIFEST_BYTES_MAX).map_err(|problem| ManifestError(vec![problem]))?;
+        let mut problems = Problems::default();
+        let mut limits = LimitsPatch::default();
+        if let Some(fields) = Fields::of(&node, &SIDECAR_KEYS, &mut problems) {
+            self.agree(&fields, &mut problems);
+            if let Some(node) = fields.get("description") {
+                let text = problems.keep(line(node, DESCRIPTION_BYTES_MAX));
+                self.description = text.unwrap_or(self.description);
+            }
+            for (name, range) in requires(&fields, &mut problems) {
+                self.requires.entry(name).or_default().comparators.extend(range.comparators);
+            }
+            if let Some(node) = fields.get("limits") {
+                limits = LimitsPatch::read(node, &mut problems);
+            }
+        }
+        match problems.is_empty() {
+            true => Ok((self, limits)),
+            false => Err(ManifestError(problems.into_sorted())),
+        }
+    }
+
+    fn agree(&self, fields: &Fields<'_>, problems: &mut Problems) {
+        let embedded = [
+            ("name", self.name.to_string()),
+            ("version", self.version.to_string()),
+            ("world", self.world.name().to_owned()),
+            ("license", self.license.clone()),
+            ("homepage", self.homepage.clone().unwrap_or_default()),
+        ];
+        for (key, embedded) in embedded {
+            let Some(node) = fields.get(key) else { continue };
+            let Some(text) = problems.keep(line(node, LINE_BYTES_MAX)) else { continue };
+            if text != embedded {
+                let reason = format!("`{key}` is `{text}` here and `{embedded}` in the component");
+                problems.add(Problem::new(&node.place, reason, format!("remove `{key}`")));
+            }
+        }
+        if let Some(node) = fields.get("authors")
+            && let Some(authors) = problems.keep(authors(node))
+            && authors != self.authors
+        {
+            let reason = "`authors` differ from those in the component";
+            problems.add(Problem::new(&node.place, reason, "remove `authors`"));
+        }
+    }
+}
+
+fn read(node: &Node, problems: &mut Problems) -> Option<Manifest> {
+    let fields = Fields::of(node, &KEYS, problems)?;
+    let mut need = |key| fields.need(key, problems);
+    let (name, version, world) = (need("name"), need("version"), need("world"));
+    let (description, license) = (need("description"), need("license"));
+    let name = name.map(|node| node.parsed("name it like `ema-cross`"));
+    let version = version.map(|node| node.parsed("write a version like `1.2.0`"));
+    let worlds = [World::Strategy, World::Signal, World::Indicator].map(|w| (w.name(), w));
+    let world = world.map(|node| node.one_of(&worlds));
+    let description = description.map(|node| line(node, DESCRIPTION_BYTES_MAX));
+    let license = license.map(|node| line(node, LINE_BYTES_MAX));
+    let authors = fields.get("authors").map(authors).transpose();
+    let homepage = fields.get("homepage").map(homepage).transpose();
+    // Every one is kept before any `?`, so that all faults are told.
+    let name = name.and_then(|it| problems.keep(it));
+    let version = version.and_then(|it| problems.keep(it));
+    let world = world.and_then(|it| problems.keep(it));
+    let description = description.and_then(|it| problems.keep(it));
+    let license = license.and_then(|it| problems.keep(it));
+    let authors = problems.keep(authors);
+    let homepage = problems.keep(homepage);
+    let requires = requires(&fields, problems);
+    Some(Manifest {
+        name: name?,
+        version: version?,
+        world: world?,
+        description: description?,
+        license: license?,
+        authors: authors?.unwrap_or_default(),
+        homepage: homepage?,
+        requires,
+    })
+}
+
+/// A text of one line that may be shown anywhere.
+fn line(node: &Node, bytes_max: usize) -> Result<String, Problem> {
+    let text = node.text_within(bytes_max)?;
+    Ok(printable(text.trim_end().as_bytes(), bytes_max))
+}
+
+fn authors(node: &Node) -> Result<Vec<String>, Problem> {
+    node.list(AUTHORS_MAX)?.iter().map(|node| line(node, LINE_BYTES_MAX)).collect()
+}
+
+fn homepage(node: &Node) -> Result<String, Problem> {
+    let text = line(node, LINE_BYTES_MAX)?;
+    if text.starts_with("https://") || text.starts_with("http://") {
+        return Ok(text);
+    }
+    let reason = format!("`{}` is not a web address", crate::yaml::quoted(&text));
+    Err(Problem::new(&node.place, reason, "start it with `https://`"))
+}
+
+fn requires(fields: &Fields<'_>, problems: &mut Problems) -> Requires {
+    let mut all = Requires::new();
+    let entries = fields.get("requires").map(|node| node.map(REQUIRES_MAX));
+    let entries = entries.and_then(|outcome| problems.keep(outcome)).unwrap_or_default();
+    for (key, node) in entries {
+        let name = key.text.parse::<PluginName>().map_err(|error| {
+            let reason = format!("`{}`: {error}", crate::yaml::quoted(&key.text));
+            Problem::new(&key.place, reason, "name a plugin, or `wickd` for the host")
+        });
+        let range = node.parsed::<VersionReq>("write a range like `^1.2`, `>=1.2, <3` or `*`");
+        if let (Some(name), Some(range)) = (problems.keep(name), problems.keep(range)) {
+            all.insert(name, range);
+        }
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const GOOD: &str = "name: ema-cross
+version: 1.2.0
+world: strategy
+description: Follows two averages.
+license: Apache-2.0
+authors: [Ada <ada@example.org>]
+homepage: https://example.org/ema
+requires:
+  wickd: '>=0.1'
+  rsi: ^1
+";
+
+    fn refused(yaml: &str) -> Vec<String> {
+        let problems = Manifest::parse(yaml).expect_err(yaml).0;
+        problems.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn a_whole_manifest_is_read() {
+        let manifest = Manifest::parse(GOOD).unwrap();
+        assert_eq!((manifest.name.as_str(), manifest.world), ("ema-cross", World::Strategy));
+        assert_eq!(manifest.version, Version::new(1, 2, 0));
+        assert_eq!(manifest.authors, ["Ada <ada@example.org>"]);
+        assert!(manifest.requires[&"rsi".parse().unwrap()].matches(&Version::new(1, 9, 0)));
+    }
+
+    #[test]
+    fn every_fault_is_told_in_one_sentence_with_place_reason_and_fix() {
+        let table = [
+            (
+                "version: 1.2.0",
+                "verison: 1.2.0",
+                "line 2, column 1: unknown key `verison`; did you mean `version`?",
+            ),
+            (
+                "name: ema-cross",
+                "name: Ema",
+                "line 1, column 7: `Ema`: a plugin name is 1 to 64 of a-z, 0-9 and '-', starting with a letter; name it like `ema-cross`",
+            ),
+            (
+                "1.2.0",
+                "1.2",
+                "line 2, column 10: `1.2`: unexpected end of input while parsing minor version number; write a version like `1.2.0`",
+            ),
+            (
+                "world: strategy",
+                "world: stratgy",
+                "line 3, column 8: unknown value `stratgy`; did you mean `strategy`?",
+            ),
+            (
+                "https://example.org/ema",
+                "javascript:1",
+                "line 7, column 11: `javascript:1` is not a web address; start it with `https://`",
+            ),
+            (
+                "rsi: ^1",
+                "rsi: one",
+                "line 10, column 8: `one`: unexpected character 'o' while parsing major version number; write a range like `^1.2`, `>=1.2, <3` or `*`",
+            ),
+            (
+                "rsi: ^1",
+                "../rsi: ^1",
+                "line 10, column 3: `../rsi`: a plugin name is 1 to 64 of a-z, 0-9 and '-', starting with a letter; name a plugin, or `wickd` for the host",
+            ),
+            (
+                "[Ada <ada@example.org>]",
+                "Ada",
+                "line 6, column 10: `Ada` where a list should stand; write `[a, b]`, or one `- item` a line",
+            ),
+        ];
+        for (from, to, want) in table {
+            let told = refused(&GOOD.replace(from, to));
+            assert_eq!(told[0], want);
+        }
+    }
+
+    #[test]
+    fn all_faults_come_at_once() {
+        let told = refused("name: A\nwolrd: signal\n");
+        assert_eq!(told.len(), 5, "{told:?}");
+        let error = Manifest::parse("name: A\nwolrd: signal\n").unwrap_err().to_string();
+        assert!(error.ends_with("(and 4 more)"), "{error}");
+    }
+
+    #[test]
+    fn an_authors_escape_sequences_do_not_reach_anybody() {
+        let yaml = GOOD.replace("Follows two averages.", "\"\\e[2J\\u202Eevil\"");
+        let manifest = Manifest::parse(&yaml).unwrap();
+        assert_eq!(manifest.description, "\\u{1b}[2J\\u{202e}evil");
+    }
+
+    #[test]
+    fn a_sidecar_overrides_what_an_operator_may() {
+        let manifest = Manifest::parse(GOOD).unwrap();
+        let sidecar = "name: ema-cross\ndescription: Ours.\nrequires: {rsi: '<1.5'}\nlimits: {deadline_ms: 3}";
+        let (merged, limits) = manifest.with_sidecar(sidecar).unwrap();
+        let range = &merged.requires[&"rsi".parse().unwrap()];
+        assert_eq!(merged.description, "Ours.");
+        assert!(range.matches(&Version::new(1, 4, 0)) && !range.matches(&Version::new(1, 6, 0)));
+        assert!(!range.matches(&Version::new(0, 4, 0)), "the embedded range still holds");
+        assert_eq!(limits.over(Default::default()).deadline_ms, 3);
+        // The whole manifest copied beside the file says nothing new.
+        let manifest = Manifest::parse(GOOD).unwrap();
+        assert_eq!(
+            manifest.clone().with_sidecar(GOOD.split("requires").next().unwrap()),
+            Ok((manifest, LimitsPatch::default()))
+        );
+    }
+
+    #[test]
+    fn a_sidecar_that_contradicts_is_refused_with_both_values() {
+        let manifest = Manifest::parse(GOOD).unwrap();
+        let error = manifest.with_sidecar("version: 2.0.0\nworld: signal\n").unwrap_err();
+        let told: Vec<_> = error.0.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            told,
+            [
+                "line 1, column 10: `version` is `2.0.0` here and `1.2.0` in the component; remove `version`",
+                "line 2, column 8: `world` is `signal` here and `strategy` in the component; remove `world`",
+            ]
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_panics_and_every_refusal_says_something(text in "\\PC{0,40}(\n\\PC{0,40}){0,6}") {
+            if let Err(error) = Manifest::parse(&text) {
+                prop_assert!(!error.0.is_empty());
+            }
+        }
+
+        #[test]
+        fn a_cut_or_altered_manifest_never_panics(at in 0usize..220, with in "[-:?&*!#|>{}'\"\\t\n~0]{0,3}") {
+            let mut text = GOOD.to_owned();
+            text.replace_range(at.min(text.len())..(at + 2).min(text.len()), &with);
+            let _ = Manifest::parse(&text);
+        }
+    }
+}
