@@ -283,7 +283,7 @@ impl Work {
             self.journal.append(&commit.intents)?;
         }
         if !commit.venue.is_empty() {
-            self.ledger.append(&commit.venue, Some((stream, commit.cursor)))?;
+            self.ledger.append(&commit.venue, stream, commit.cursor)?;
         }
         if !commit.events.is_empty() {
             self.journal.append(&commit.events)?;

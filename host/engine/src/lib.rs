@@ -1,1 +1,34 @@
-//! engine
+//! Moves things: market events through lanes to orders, and files through intake to a swap.
+//!
+//! Comes in: a plan, folders of components, feeds. Goes out: notices, gauges, a journal. Two planes
+//! meet only in bounded rings: lanes run ticks and nothing else; control decides, compiles, writes and
+//! drops. Deliberately absent: the command line, the configuration's syntax, the display.
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic"))]
+
+mod clock;
+mod control;
+mod desk;
+mod house;
+mod intake;
+pub mod lane;
+pub mod market;
+mod notice;
+mod orders;
+mod plan;
+mod pump;
+
+pub use clock::WallClock;
+pub use desk::IntentHashes;
+pub use house::{House, HouseError, SlotShow, Summary, SlotSummary, verify};
+pub use intake::{Admission, Cost, Plugin, Refusal};
+pub use notice::{Detail, Notice, Severity};
+pub use orders::PaperConfig;
+pub use plan::{Plan, RestartPlan, SlotPlan};
+pub use pump::PumpGauge;
+
+/// A component's random numbers start from its bytes: the same in every run.
+fn seed_of(digest: &wickd_model::Digest) -> u64 {
+    let mut word = [0; 8];
+    word.copy_from_slice(&digest.0[..8]);
+    u64::from_le_bytes(word)
+}

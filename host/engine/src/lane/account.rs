@@ -87,7 +87,7 @@ impl Account {
 
     /// After it: whether either decided something, and whether they differed.
     pub(crate) fn end_shadow(&mut self) -> (bool, bool) {
-        let staged = self.book.staged().len();
+        let staged = self.book.staged_len();
         let Some(shadow) = self.shadow.take() else { return (false, false) };
         let differed = shadow.differs || shadow.matched != staged;
         (staged > 0 || differed, differed)
@@ -101,7 +101,7 @@ impl Account {
 
     #[inline]
     pub(crate) fn has_staged(&self) -> bool {
-        !self.book.staged().is_empty()
+        self.book.staged_len() > 0
     }
 
     pub(crate) fn submit(&mut self, request: OrderRequest) -> Result<IntentId, Deny> {
@@ -117,7 +117,7 @@ impl Account {
     /// any order of a muted slot is.
     fn submit_shadow(&mut self, request: &OrderRequest) -> Result<IntentId, Deny> {
         let Some(shadow) = &mut self.shadow else { return Err(Deny::TradingDisabled) };
-        match self.book.staged().get(shadow.matched) {
+        match self.book.staged_at(shadow.matched) {
             Some(Staged::Order(order)) if order.request == *request => {
                 shadow.matched += 1;
                 Ok(order.id.intent)
@@ -140,7 +140,7 @@ impl Account {
 
     pub(crate) fn cancel(&mut self, intent: IntentId) -> Result<(), Deny> {
         if let Some(shadow) = &mut self.shadow {
-            return match self.book.staged().get(shadow.matched) {
+            return match self.book.staged_at(shadow.matched) {
                 Some(Staged::Cancel(id, _)) if id.intent == intent => {
                     shadow.matched += 1;
                     Ok(())
@@ -159,16 +159,16 @@ impl Account {
 
     pub(crate) fn cancel_all(&mut self) -> u32 {
         if let Some(shadow) = &mut self.shadow {
-            let rest = &self.book.staged()[shadow.matched..];
-            let cancels = rest.iter().take_while(|staged| matches!(staged, Staged::Cancel(..)));
-            let count = cancels.count();
-            shadow.matched += count;
-            return count as u32;
+            let first = shadow.matched;
+            while let Some(Staged::Cancel(..)) = self.book.staged_at(shadow.matched) {
+                shadow.matched += 1;
+            }
+            return (shadow.matched - first) as u32;
         }
         if self.blocked {
             return 0;
         }
-        self.book.stage_cancel_all(Reason::Requested, self.now)
+        self.book.stage_cancel_all(Reason::Requested)
     }
 
     /// Stages a market order against everything held; false where nothing is.

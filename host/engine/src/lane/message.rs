@@ -215,8 +215,8 @@ pub enum FromLane {
         fault: Box<Fault>,
         /// Its bytes.
         digest: Digest,
-        /// A twin went live at the same event.
-        took_over: bool,
+        /// The bytes of the twin that went live at the same event.
+        took_over: Option<Digest>,
         /// Market event it failed at.
         market_seq: u64,
     },

@@ -21,8 +21,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use wickd_model::{Event, TsNs};
+use wickd_model::{Digest, Event, InstrumentId, TsNs};
 use wickd_sandbox::Batch;
+use wickd_store::VenueRecord;
 
 pub use account::Account;
 pub use body::{Body, Wants};
@@ -34,7 +35,6 @@ pub use message::{
 pub use node::{Node, NodeId};
 pub(crate) use node::{IndicatorNode, Kind as NodeKind, SignalNode};
 pub use seat::Seat;
-pub(crate) use tick::VenueOut;
 
 use crate::desk::Outbox;
 use crate::market::BarBuilder;
@@ -97,12 +97,15 @@ pub(crate) struct Lane {
     reports: Reports,
     outbox: Outbox,
     venue: PaperVenue,
-    venue_out: VenueOut,
+    /// What the venue did and its ledger does not have yet.
+    truth: Vec<VenueRecord>,
+    /// The journal takes nothing: nothing is sent any more, ticks go on.
+    blocked: bool,
     waker: Waker,
     slots: Vec<Slot>,
     nodes: Vec<Node>,
     table: Option<InputTable>,
-    bars: Vec<BarBuilder>,
+    bars: Vec<(InstrumentId, u32, BarBuilder)>,
     history: history::History,
     batch: Batch,
     now: TsNs,
@@ -167,7 +170,8 @@ impl Lane {
             reports: Reports { ring: parts.reports, waiting: VecDeque::new() },
             outbox: parts.outbox,
             venue: parts.venue,
-            venue_out: VenueOut::default(),
+            truth: Vec::new(),
+            blocked: false,
             waker: parts.waker,
             slots: Vec::new(),
             nodes: Vec::new(),
@@ -218,12 +222,9 @@ impl Lane {
         while let Ok(event) = self.feed.pop() {
             self.tick(&event);
         }
-        while self.venue.next_due() < TsNs::MAX {
-            self.now = self.venue.next_due();
-            self.venue_catches_up(self.now);
-            if self.outbox.failed() {
-                break;
-            }
+        while let Some(due) = self.venue.next_due().filter(|_| !self.blocked) {
+            self.now = self.now.max(due);
+            self.venue_catches_up();
         }
         for place in 0..self.slots.len() {
             self.save(self.slots[place].key);
@@ -243,8 +244,11 @@ impl Lane {
             ToLane::Slot(setup) => self.slots.push(Slot::new(*setup)),
             ToLane::Node(id, node) => self.take_node(id, *node),
             ToLane::Bars(instrument, step_secs) => {
-                if !self.bars.iter().any(|bars| bars.is_for(instrument, step_secs)) {
-                    self.bars.push(BarBuilder::new(instrument, step_secs));
+                let known = |(id, secs, _): &(_, _, _)| (*id, *secs) == (instrument, step_secs);
+                if !self.bars.iter().any(known)
+                    && let Some(builder) = BarBuilder::new(instrument, step_secs)
+                {
+                    self.bars.push((instrument, step_secs, builder));
                 }
             }
             ToLane::Seat { key, body, heard_seq, restored } => {
@@ -358,7 +362,7 @@ impl Lane {
             Err(Offered::Refused(reason, body)) => (Refusal::State(reason), body),
             Err(Offered::NewFailed(fault, body)) => (Refusal::Failed(fault), body),
             Err(Offered::OldFailed(fault, body, dead)) => {
-                self.old_failed(place, fault, dead);
+                self.old_failed(place, fault, dead, digest);
                 return self.seat(key, body, 0, false);
             }
         };
@@ -366,12 +370,18 @@ impl Lane {
         self.reports.push(FromLane::Refused { key, digest, refusal, body: Some(body) });
     }
 
-    fn old_failed(&mut self, place: usize, fault: Box<wickd_model::Fault>, dead: Box<Body>) {
+    fn old_failed(
+        &mut self,
+        place: usize,
+        fault: Box<wickd_model::Fault>,
+        dead: Box<Body>,
+        new: Digest,
+    ) {
         let slot = &mut self.slots[place];
         slot.gauge.faults.add(1);
         slot.last_digest = dead.digest;
         let (key, role, digest) = (slot.key, Role::Live, dead.digest);
-        let (took_over, market_seq) = (true, self.seq);
+        let (took_over, market_seq) = (Some(new), self.seq);
         self.reports.push(FromLane::Fault { key, role, fault, digest, took_over, market_seq });
         self.reports.push(FromLane::Retired(Retired::Body(dead)));
     }
@@ -386,8 +396,12 @@ impl Lane {
                 let Some(dead) = slot.live.take() else { return };
                 let took_over = match slot.twin.take() {
                     // The twin has heard everything; it goes on alone.
-                    Some(twin) => slot.seat(twin.body).is_none(),
-                    None => false,
+                    Some(twin) => {
+                        let digest = twin.body.digest;
+                        slot.seat(twin.body);
+                        Some(digest)
+                    }
+                    None => None,
                 };
                 slot.gauge.faults.add(1);
                 slot.last_digest = dead.digest;
@@ -395,7 +409,7 @@ impl Lane {
                 self.reports
                     .push(FromLane::Fault { key, role, fault, digest, took_over, market_seq });
                 self.reports.push(FromLane::Retired(Retired::Body(dead)));
-                if !took_over {
+                if took_over.is_none() {
                     self.slots[place].gauge.generation.set(0);
                     self.act_on_orders(place);
                 }
@@ -426,7 +440,7 @@ impl Lane {
             slot.last_digest = live.digest;
             if let Err(fault) = live.guest.stop() {
                 let (key, role, digest) = (slot.key, Role::Live, live.digest);
-                let (took_over, market_seq) = (false, self.seq);
+                let (took_over, market_seq) = (None, self.seq);
                 self.reports
                     .push(FromLane::Fault { key, role, fault, digest, took_over, market_seq });
             }

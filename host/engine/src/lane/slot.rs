@@ -6,6 +6,7 @@
 //! may trade.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use wickd_model::{Digest, Fault};
@@ -67,8 +68,9 @@ pub(crate) enum Twinned {
 pub(crate) enum Heard {
     /// Nothing special; intents, if any, are staged in the account.
     Fine,
-    /// The live generation failed. `took_over`: the twin is live now and has heard the event.
-    LiveFailed { fault: Box<Fault>, dead: Box<Body>, took_over: bool },
+    /// The live generation failed. `took_over`: the twin with these bytes
+    /// is live now and has heard the event.
+    LiveFailed { fault: Box<Fault>, dead: Box<Body>, took_over: Option<Digest> },
     /// The twin failed and is gone; the live one is untouched.
     TwinFailed { fault: Box<Fault>, dead: Box<Twin> },
 }
@@ -104,6 +106,7 @@ impl Slot {
         self.gauge.fuel_max.raise_to(fuel);
         if let Some(started) = timed {
             self.gauge.call_ns.record(started.elapsed().as_nanos() as u64);
+            self.show_worth();
         }
         match outcome {
             Ok(()) if self.twin.is_none() => Heard::Fine,
@@ -147,26 +150,33 @@ impl Slot {
         let Some(dead) = self.live.take() else { return Heard::Fine };
         let Some(twin) = self.twin.take() else {
             self.gauge.generation.set(0);
-            return Heard::LiveFailed { fault, dead, took_over: false };
+            return Heard::LiveFailed { fault, dead, took_over: None };
         };
         let mut body = twin.body;
-        let took_over = body.hear(what, Loan { account: &mut self.account, table }).is_ok();
-        if took_over {
+        if body.hear(what, Loan { account: &mut self.account, table }).is_ok() {
+            let took_over = Some(body.digest);
             self.show(&body);
             self.live = Some(body);
-        } else {
-            if let Some(account) = &mut self.account {
-                account.drop_staged();
-            }
-            self.gauge.generation.set(0);
+            return Heard::LiveFailed { fault, dead, took_over };
         }
-        Heard::LiveFailed { fault, dead, took_over }
+        if let Some(account) = &mut self.account {
+            account.drop_staged();
+        }
+        self.gauge.generation.set(0);
+        Heard::LiveFailed { fault, dead, took_over: None }
     }
 
     /// Puts a first generation, or one after a fault, in place. Gives back what stood there.
     pub(crate) fn seat(&mut self, body: Box<Body>) -> Option<Box<Body>> {
         self.show(&body);
         self.live.replace(body)
+    }
+
+    /// Shows what the slot has earned so far.
+    pub(crate) fn show_worth(&self) {
+        if let Some(account) = &self.account {
+            self.gauge.pnl.store(account.book.equity(), Ordering::Relaxed);
+        }
     }
 
     fn show(&self, body: &Body) {

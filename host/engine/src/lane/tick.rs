@@ -3,8 +3,10 @@
 //! Nothing on it waits, locks, allocates, logs or calls the system while plugins are quiet. What is
 //! marked cold runs only when something was decided or has failed.
 
-use wickd_model::{Event, Heard as HeardSignal, OrderEvent, Reason, Stamp};
-use wickd_store::{Provenance, VenueRecord};
+use wickd_model::{
+    Event, Heard as HeardSignal, Order, OrderEvent, Reason, Stamp, Status, TsNs,
+};
+use wickd_store::Provenance;
 
 use super::Lane;
 use super::body::Hearing;
@@ -21,7 +23,9 @@ impl Lane {
         let at = event.at();
         (self.now, self.seq) = (at.ts_event, at.seq);
         // 1. The venue: orders that arrive by now, then what this event fills.
-        self.venue_moves(event);
+        if !self.blocked {
+            self.venue_moves(event);
+        }
         self.history.push(event);
         // 2. Timers that are due.
         self.timers();
@@ -89,7 +93,12 @@ impl Lane {
     #[inline]
     fn bars_close(&mut self, event: &Event) {
         for place in 0..self.bars.len() {
-            if let Some(mut bar) = self.bars[place].on_event(event) {
+            let (.., builder) = &mut self.bars[place];
+            let closed = match event {
+                Event::Trade(trade) => builder.trade(trade),
+                _ => builder.advance(self.now),
+            };
+            if let Some(mut bar) = closed {
                 bar.at.seq = self.seq;
                 self.spread(&Event::Bar(bar));
             }
@@ -162,37 +171,36 @@ impl Lane {
     /// Orders arrive, rest, fill; news that is due reaches the slots.
     #[inline]
     fn venue_moves(&mut self, event: &Event) {
-        if self.venue.next_due() <= self.now {
-            self.venue_catches_up(self.now);
+        if self.venue.next_due().is_some_and(|due| due <= self.now) {
+            self.venue_catches_up();
         }
-        self.venue.on_market(event, &mut self.venue_out);
-        if !self.venue_out.is_empty() {
-            self.venue_spoke();
+        self.venue.on_market(event, &mut self.truth);
+        if !self.truth.is_empty() {
+            self.write_truth();
         }
     }
 
-    /// What is due at the venue by `now`. Nothing arrives whose journal entry is not durable, so this
-    /// waits for the desk; between decision and arrival lies the venue's latency, and a live feed
-    /// has let that time pass already.
+    /// What is due at the venue by now. Nothing arrives whose journal entry is not durable, so this
+    /// waits for the desk; between decision and arrival lies the venue's latency, and in a live feed
+    /// that time has passed already.
     #[cold]
-    pub(super) fn venue_catches_up(&mut self, now: u64) {
+    pub(super) fn venue_catches_up(&mut self) {
         if !self.outbox.settle() {
             return self.block();
         }
-        self.venue.advance(now, &mut self.venue_out);
-        self.venue_spoke();
+        self.venue.advance(self.now, &mut self.truth);
+        self.write_truth();
+        // An answer that is due was made a latency ago: the ledger has it, as the wait has shown.
+        while let Some(news) = self.venue.answer(self.now) {
+            self.order_news(news);
+        }
     }
 
     #[cold]
-    fn venue_spoke(&mut self) {
-        let mut out = std::mem::take(&mut self.venue_out);
-        for record in out.ledger.drain(..) {
+    fn write_truth(&mut self) {
+        for record in self.truth.drain(..) {
             self.outbox.push(Outbound::Venue(record));
         }
-        for event in out.news.drain(..) {
-            self.order_news(event);
-        }
-        self.venue_out = out;
     }
 
     /// News of an order: into the journal and the account, then to the plugin.
@@ -208,6 +216,7 @@ impl Lane {
             return;
         }
         slot.gauge.fills.add(u64::from(event.last_size > 0));
+        slot.show_worth();
         self.slot_hears(place, &Hearing::Order(event));
         if self.slots[place].flattening {
             self.flatten(place);
@@ -225,13 +234,15 @@ impl Lane {
         let component = slot.live.as_ref().map_or(slot.last_digest, |live| live.digest);
         let by = Provenance { component, config: slot.config };
         let (outbox, venue, now, seq) = (&mut self.outbox, &mut self.venue, self.now, self.seq);
-        let mut intents = 0;
+        let (mut intents, mut turned_away) = (0, Vec::new());
         account.commit(|staged| {
             intents += 1;
             match staged {
                 Staged::Order(order) => {
                     outbox.push(Outbound::Intent(order, by));
-                    venue.submit(&order, now);
+                    if venue.submit(&order, now).is_err() {
+                        turned_away.push(rejected(&order, now));
+                    }
                 }
                 Staged::Cancel(id, reason) => {
                     outbox.push(Outbound::Cancel { id, reason, ts_event: now, seq });
@@ -241,6 +252,7 @@ impl Lane {
         });
         slot.gauge.intents.add(intents);
         slot.gauge.denials.set(account.denials);
+        turned_away.into_iter().for_each(|news| self.order_news(news));
     }
 
     /// The journal takes nothing: no slot may decide anything, ticks go on.
@@ -252,12 +264,12 @@ impl Lane {
                 account.blocked = true;
             }
         }
-        self.venue.close();
+        self.blocked = true;
     }
 
     /// The shadow run or the probation of a twin is over.
     #[cold]
-    fn verdict(&mut self, place: usize) {
+    pub(super) fn verdict(&mut self, place: usize) {
         let key = self.slots[place].key;
         let Some(twin) = &self.slots[place].twin else { return };
         if twin.kind == Twinned::Previous {
@@ -285,7 +297,8 @@ impl Lane {
             let digest = twin.body.digest;
             self.reports.push(FromLane::Refused { key, digest, refusal, body: Some(twin.body) });
         } else if let Refused::OldFailed { fault, dead, accounts } = refused {
-            let (digest, role, took_over) = (dead.digest, Role::Live, true);
+            let (digest, role) = (dead.digest, Role::Live);
+            let took_over = Some(accounts.to);
             self.reports.push(FromLane::Fault { key, role, fault, digest, took_over, market_seq });
             self.reports.push(FromLane::Swapped(key, accounts));
             self.reports.push(FromLane::Retired(Retired::Body(dead)));
@@ -300,7 +313,7 @@ impl Lane {
             Heard::Fine => {}
             Heard::TwinFailed { fault, dead } => {
                 let (role, digest) = (Slot::role_of(dead.kind), dead.body.digest);
-                let took_over = false;
+                let took_over = None;
                 self.reports
                     .push(FromLane::Fault { key, role, fault, digest, took_over, market_seq });
                 self.reports.push(FromLane::Retired(Retired::Body(dead.body)));
@@ -311,7 +324,7 @@ impl Lane {
                 self.reports
                     .push(FromLane::Fault { key, role, fault, digest, took_over, market_seq });
                 self.reports.push(FromLane::Retired(Retired::Body(dead)));
-                if !took_over {
+                if took_over.is_none() {
                     self.act_on_orders(place);
                 }
             }
@@ -337,7 +350,7 @@ impl Lane {
             return;
         }
         account.begin(self.now, self.seq, 0);
-        account.book.stage_cancel_all(Reason::Host, self.now);
+        account.book.stage_cancel_all(Reason::Host);
         slot.flattening = slot.on_failure == OnFailure::Flatten;
         self.commit(place);
         self.flatten(place);
@@ -356,16 +369,22 @@ impl Lane {
     }
 }
 
-/// What the venue did in one step: for its ledger, and for the slots.
-#[derive(Default)]
-pub(crate) struct VenueOut {
-    pub(crate) ledger: Vec<VenueRecord>,
-    pub(crate) news: Vec<OrderEvent>,
-}
-
-impl VenueOut {
-    #[inline]
-    pub(super) fn is_empty(&self) -> bool {
-        self.ledger.is_empty() && self.news.is_empty()
+/// An order that a full venue did not take in.
+#[cold]
+fn rejected(order: &Order, now: TsNs) -> OrderEvent {
+    let instrument = order.request.instrument;
+    OrderEvent {
+        id: order.id,
+        at: Stamp { instrument, seq: order.seq, ts_event: now, ts_init: now },
+        side: order.request.side,
+        status: Status::Rejected,
+        reason: Reason::VenueFault,
+        filled: 0,
+        remaining: order.request.size,
+        last_price: 0,
+        last_size: 0,
+        fee: 0,
+        trade_id: 0,
+        reconciled: false,
     }
 }

@@ -1,0 +1,90 @@
+//! What the house is to run: the configuration, resolved and typed, without its syntax.
+
+use std::path::PathBuf;
+
+use semver::VersionReq;
+use wickd_model::{Digest, Instrument, InstrumentId, Limits, PluginName, Risk, SlotName};
+use wickd_policy::{LimitsPatch, Setting};
+
+use crate::lane::{OnFailure, Trial};
+use crate::market::{FeedPlan, Speed};
+use crate::orders::PaperConfig;
+
+/// Everything about one run.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Where journal, ledger, snapshots, audit log, shelf and compile cache live.
+    pub state_dir: PathBuf,
+    /// Watched folders, the first one first in precedence.
+    pub folders: Vec<PathBuf>,
+    /// How long a file must rest before it is read.
+    pub settle_ms: u64,
+    /// How often the folders are looked through whatever the watcher says.
+    pub rescan_ms: u64,
+    /// OS threads that run ticks.
+    pub lanes: u32,
+    /// The program that compiles in a child process, called with `compile-worker`; `None` compiles
+    /// inside this process, for benchmarks.
+    pub compiler: Option<PathBuf>,
+    /// What is traded; an instrument's id is its place.
+    pub instruments: Vec<Instrument>,
+    /// Where events come from.
+    pub feeds: Vec<FeedPlan>,
+    /// How fast.
+    pub speed: Speed,
+    /// The paper venue.
+    pub paper: PaperConfig,
+    /// The slots.
+    pub slots: Vec<SlotPlan>,
+    /// The house's limits, under the sidecar's and the slot's.
+    pub limits: Limits,
+}
+
+/// One configured slot.
+#[derive(Clone, Debug)]
+pub struct SlotPlan {
+    /// Its name.
+    pub name: SlotName,
+    /// The plugin.
+    pub plugin: PluginName,
+    /// Which versions of it.
+    pub range: VersionReq,
+    /// What it trades.
+    pub instruments: Vec<InstrumentId>,
+    /// The parameters the operator set, with their places.
+    pub settings: Vec<Setting>,
+    /// Its own limits.
+    pub limits: LimitsPatch,
+    /// What its orders must keep.
+    pub risk: Risk,
+    /// What happens to its orders when nobody minds them.
+    pub on_failure: OnFailure,
+    /// How often it is restarted.
+    pub restart: RestartPlan,
+    /// How a new version is tried.
+    pub trial: Trial,
+    /// How often its state is saved.
+    pub snapshot_every_ms: u64,
+    /// SHA-256 of everything above, for the provenance of orders.
+    pub config: Digest,
+}
+
+/// How a failed slot comes back.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct RestartPlan {
+    /// Failures within the window after which the bytes are quarantined.
+    pub restarts_max: u32,
+    /// The window.
+    pub window_ms: u64,
+    /// First wait; doubled at each failure.
+    pub backoff_ms: u64,
+    /// Longest wait.
+    pub backoff_max_ms: u64,
+}
+
+impl Default for RestartPlan {
+    fn default() -> Self {
+        // OTP's shape with room for one bad tick more: three in a minute, then somebody must look.
+        Self { restarts_max: 3, window_ms: 60_000, backoff_ms: 200, backoff_max_ms: 30_000 }
+    }
+}
