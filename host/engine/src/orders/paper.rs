@@ -20,76 +20,23 @@
 //! Every choice is a function of the configuration and the inputs, so equal inputs in equal order
 //! give equal outputs, at any speed.
 
-use std::collections::VecDeque;
-
 use wickd_model::{
-    Cash, ClientId, Event, Instrument, InstrumentId, IntentId, Issue, Kind, Order, OrderEvent,
-    Reason, Side, Stamp, Status, Tif, Trade, TsNs,
+    ClientId, Event, Instrument, InstrumentId, IntentId, Kind, Order, OrderEvent, Reason, Side,
+    Stamp, Status, Tif, Trade, TsNs,
 };
 use wickd_store::VenueRecord;
 
 use super::matching::{PPM, Pit, prints_fill, reaches};
+pub(crate) use accounts::Account;
+use accounts::{Accounts, Entry};
+pub(crate) use config::PaperConfig;
+use post::{Message, Post};
+use resting::{Resting, find, first_in_line, needs};
 
-const NS_PER_MS: u64 = 1_000_000;
-/// Answers under way per live order, at most. Two are each order's own (first and last); the rest
-/// is room for partial fills, which wait while it is full.
-const ANSWERS_PER_ORDER: usize = 4;
-
-/// How the paper venue behaves.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct PaperConfig {
-    /// Milliseconds of event time from host to venue, and back again. Default 50; at most 60,000.
-    pub(crate) latency_ms: u32,
-    /// Millionths of orders that the venue fails to take. Default 0.
-    pub(crate) reject_ppm: u32,
-    /// Millionths of a shown or printed size that our orders may have. Default all of it; at least 1.
-    pub(crate) participation_ppm: u32,
-    /// Chooses which orders are rejected.
-    pub(crate) seed: u64,
-    /// Cash of each slot for each instrument. `None`: no account is kept short. `Some`: no
-    /// borrowing; buys need cash, sells need holdings.
-    pub(crate) funds: Option<Cash>,
-    /// Orders under way and resting at once. Default 4,096; at least the sum of the slots'
-    /// `risk.open_orders_max`, so that no slot can take another's room. At most 1,000,000.
-    pub(crate) live_orders_max: u32,
-}
-
-impl Default for PaperConfig {
-    fn default() -> Self {
-        Self {
-            latency_ms: 50,
-            reject_ppm: 0,
-            participation_ppm: 1_000_000,
-            seed: 0,
-            funds: None,
-            live_orders_max: 4_096,
-        }
-    }
-}
-
-impl PaperConfig {
-    /// Every value outside its range.
-    pub(crate) fn check(&self) -> Vec<Issue> {
-        let rows = [
-            ("latency_ms", self.latency_ms, 0, 60_000),
-            ("reject_ppm", self.reject_ppm, 0, 1_000_000),
-            ("participation_ppm", self.participation_ppm, 1, 1_000_000),
-            ("live_orders_max", self.live_orders_max, 1, 1_000_000),
-        ];
-        let outside = rows.into_iter().filter(|(_, value, min, max)| !(min..=max).contains(&value));
-        let mut issues: Vec<Issue> = outside
-            .map(|(key, value, min, max)| Issue {
-                key: format!("paper.{key}"),
-                message: format!("{value} is outside {min} to {max}"),
-            })
-            .collect();
-        if self.funds.is_some_and(|funds| funds < 0) {
-            let message = "must not be negative".to_owned();
-            issues.push(Issue { key: "paper.funds".to_owned(), message });
-        }
-        issues
-    }
-}
+mod accounts;
+mod config;
+mod post;
+mod resting;
 
 /// Why the venue did not even take an order in.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
@@ -100,37 +47,6 @@ pub(crate) enum Refused {
     /// `live_orders_max` orders are live.
     #[error("the paper venue is full: raise `paper.live_orders_max`")]
     Full,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Message {
-    Order(Order),
-    Cancel(ClientId, Reason),
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Resting {
-    order: Order,
-    filled: i64,
-}
-
-impl Resting {
-    fn remaining(&self) -> i64 {
-        self.order.request.size - self.filled
-    }
-}
-
-/// What a slot has of an instrument at the venue.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Account {
-    /// The slot's number.
-    pub(crate) slot: u32,
-    /// Of which instrument.
-    pub(crate) instrument: InstrumentId,
-    /// Held; negative when short.
-    pub(crate) size: i64,
-    /// Cash, fees taken off; starts at the configured funds, or at 0 where none are kept.
-    pub(crate) cash: Cash,
 }
 
 /// A fill that an order is about to have.
@@ -146,15 +62,10 @@ struct Offer {
 pub(crate) struct PaperVenue {
     config: PaperConfig,
     pits: Vec<Pit>,
-    /// On their way to the venue, with the time of arrival.
-    arriving: VecDeque<(TsNs, Message)>,
-    /// How many of them are orders.
-    orders_arriving: usize,
-    /// On their way back; `at.ts_init` is the time of arrival.
-    answers: VecDeque<OrderEvent>,
+    post: Post,
     /// Live orders by arrival.
     resting: Vec<Resting>,
-    accounts: Vec<Account>,
+    accounts: Accounts,
     /// Last intent sent, by slot.
     last_intents: Vec<(u32, IntentId)>,
     last_trade_id: u64,
@@ -171,11 +82,9 @@ impl PaperVenue {
         Self {
             config,
             pits: pits.map(|instrument| Pit::new(instrument, config.participation_ppm)).collect(),
-            arriving: VecDeque::new(),
-            orders_arriving: 0,
-            answers: VecDeque::new(),
+            post: Post::new(config.latency_ms, config.live_orders_max),
             resting: Vec::with_capacity(live.min(64)),
-            accounts: Vec::new(),
+            accounts: Accounts::new(config.funds),
             last_intents: Vec::new(),
             last_trade_id: 0,
             now: 0,
@@ -194,21 +103,14 @@ impl PaperVenue {
             VenueRecord::Event(event) => {
                 self.now = self.now.max(event.at.ts_event);
                 self.last_trade_id = self.last_trade_id.max(event.trade_id);
-                let Some(place) = self.find(event.id) else { return };
+                let Some(place) = find(&self.resting, event.id) else { return };
                 if event.last_size > 0 {
-                    let instrument = event.at.instrument;
-                    let value = self
-                        .pit(instrument)
-                        .and_then(|pit| pit.instrument.notional(event.last_price, event.last_size));
-                    let value = value.unwrap_or(0);
-                    self.book_fill(
-                        event.id,
-                        instrument,
-                        event.side,
-                        event.last_size,
-                        value,
-                        event.fee,
-                    );
+                    let (side, size, fee) = (event.side, event.last_size, event.fee);
+                    let pit = self.pit(event.at.instrument);
+                    // A fill's value fitted when it was made.
+                    let value = pit.and_then(|pit| pit.instrument.notional(event.last_price, size));
+                    let entry = Entry { side, size, value: value.unwrap_or(0), fee };
+                    self.accounts.add(event.id, event.at.instrument, entry);
                 }
                 self.resting[place].filled = event.filled;
                 if event.status.is_final() {
@@ -232,55 +134,35 @@ impl PaperVenue {
         if order.id.intent <= self.last_intent(order.id.slot) {
             return Err(Refused::Duplicate);
         }
-        let live_max = self.config.live_orders_max as usize;
-        let live = self.orders_arriving + self.resting.len();
-        let reserved = self.answers.len() + self.reserved() + 2;
-        if live >= live_max || reserved > live_max * ANSWERS_PER_ORDER {
+        if !self.post.fits_order(self.resting.len()) {
             return Err(Refused::Full);
         }
         self.note_intent(order.id);
-        self.orders_arriving += 1;
-        self.send(Message::Order(*order), now);
+        self.post.send(Message::Order(*order), self.now.max(now));
         Ok(())
     }
 
     /// Sends a cancel decided at event time `now`. One that finds its order done has no answer of
     /// its own: the order's last event is on its way.
     pub(crate) fn cancel(&mut self, id: ClientId, reason: Reason, now: TsNs) {
-        self.send(Message::Cancel(id, reason), now);
-    }
-
-    fn send(&mut self, message: Message, now: TsNs) {
-        // What was sent later never overtakes, even if the caller's clock fell back.
-        let due = self.now.max(now).saturating_add(self.latency_ns());
-        let due = self.arriving.back().map_or(due, |(last, _)| due.max(*last));
-        self.arriving.push_back((due, message));
+        self.post.send(Message::Cancel(id, reason), self.now.max(now));
     }
 
     /// When the next message arrives, at the venue or at a slot. Before event time passes it, what
     /// was sent must be durable.
     pub(crate) fn next_due(&self) -> Option<TsNs> {
-        let arrival = self.arriving.front().map(|(due, _)| *due);
-        let answer = self.answers.front().map(|event| event.at.ts_init);
-        arrival.into_iter().chain(answer).min()
+        self.post.next_due()
     }
 
     /// Lets event time pass up to `ts`: messages due by then meet the market as it stands. What the
     /// venue did is added to `truth`, to be appended to the ledger whole.
     pub(crate) fn advance(&mut self, ts: TsNs, truth: &mut Vec<VenueRecord>) {
-        while let Some((due, message)) = self.arriving.front().copied() {
-            if due > ts {
-                break;
-            }
-            self.arriving.pop_front();
+        while let Some((due, message)) = self.post.receive(ts) {
             self.now = self.now.max(due);
             match message {
-                Message::Order(order) => {
-                    self.orders_arriving -= 1;
-                    self.arrive(&order, truth);
-                }
+                Message::Order(order) => self.arrive(&order, truth),
                 Message::Cancel(id, reason) => {
-                    if let Some(place) = self.find(id) {
+                    if let Some(place) = find(&self.resting, id) {
                         self.finish(place, Status::Cancelled, reason, truth);
                     }
                 }
@@ -292,10 +174,7 @@ impl PaperVenue {
     /// The next answer that reached its slot by `ts`. Its `at.seq` is the market sequence number
     /// at which the venue made it; the lane writes its own over it.
     pub(crate) fn answer(&mut self, ts: TsNs) -> Option<OrderEvent> {
-        match self.answers.front() {
-            Some(event) if event.at.ts_init <= ts => self.answers.pop_front(),
-            _ => None,
-        }
+        self.post.deliver(ts)
     }
 
     /// Takes in a market event, after letting time pass up to it.
@@ -324,9 +203,7 @@ impl PaperVenue {
 
     /// What a slot has of an instrument here.
     pub(crate) fn account(&self, slot: u32, instrument: InstrumentId) -> Account {
-        let cash = self.config.funds.unwrap_or(0);
-        let found = self.accounts.iter().find(|a| (a.slot, a.instrument) == (slot, instrument));
-        found.copied().unwrap_or(Account { slot, instrument, size: 0, cash })
+        self.accounts.get(slot, instrument)
     }
 
     /// Orders that rest here.
@@ -379,37 +256,10 @@ impl PaperVenue {
         if request.post_only && pit.crosses(request.side, request.price) {
             return Some(Reason::WouldTake);
         }
-        let short = self.config.funds.is_some() && !self.affords(order, pit, account);
-        short.then_some(Reason::InsufficientFunds)
-    }
-
-    /// Whether the slot's cash or holdings cover this order and those that rest before it.
-    fn affords(&self, order: &Order, pit: &Pit, account: Account) -> bool {
-        let side = order.request.side;
-        let price = |own: &Order| match own.request.kind {
-            Kind::Limit => own.request.price,
-            Kind::Market => pit.takeable(side).0,
-        };
-        let own = self.resting.iter().filter(|resting| {
-            resting.order.id.slot == order.id.slot
-                && resting.order.request.side == side
-                && resting.order.request.instrument == order.request.instrument
-        });
-        let need: i128 = own
-            .map(|resting| match side {
-                Side::Sell => i128::from(resting.remaining()),
-                // A fill may turn out to take, so the dearer fee is set aside.
-                Side::Buy => pit
-                    .cost(price(&resting.order), resting.remaining(), false)
-                    .map_or(i128::from(i64::MAX), |(value, fee)| {
-                        i128::from(value) + i128::from(fee)
-                    }),
-            })
-            .sum();
-        match side {
-            Side::Buy => need <= i128::from(account.cash),
-            Side::Sell => need <= i128::from(account.size),
-        }
+        // The order itself is live already, so its own need is among them.
+        let need = needs(&self.resting, order, pit);
+        let covered = self.accounts.cover(order.id, request.instrument, request.side, need);
+        (!covered).then_some(Reason::InsufficientFunds)
     }
 
     /// Offers the touch to waiting market orders, then to limit orders that it crosses.
@@ -418,7 +268,7 @@ impl PaperVenue {
             let (touch, mut left) = self.pits[place].takeable(side);
             let instrument = self.pits[place].instrument.id;
             while left > 0 {
-                let best = self.best(instrument, side, |kind, price| {
+                let best = first_in_line(&self.resting, instrument, side, |kind, price| {
                     kind == Kind::Market || reaches(side, price, touch)
                 });
                 let Some(best) = best else { break };
@@ -440,10 +290,11 @@ impl PaperVenue {
         }
         for side in [Side::Buy, Side::Sell] {
             while left > 0 {
-                let best = self.best(instrument, side, |kind, price| match kind {
-                    Kind::Market => !quoted,
-                    Kind::Limit => prints_fill(side, price, trade),
-                });
+                let best =
+                    first_in_line(&self.resting, instrument, side, |kind, price| match kind {
+                        Kind::Market => !quoted,
+                        Kind::Limit => prints_fill(side, price, trade),
+                    });
                 let Some(best) = best else { break };
                 let Some(filled) = self.offer(best, trade.price, left, truth) else { break };
                 left -= filled;
@@ -467,27 +318,6 @@ impl PaperVenue {
         (filled > 0 || self.resting.len() < live).then_some(filled)
     }
 
-    /// The first in line among the orders that `fits`: market orders, then the best price, then the
-    /// earliest arrival.
-    fn best(
-        &self,
-        instrument: InstrumentId,
-        side: Side,
-        fits: impl Fn(Kind, i64) -> bool,
-    ) -> Option<usize> {
-        let rank = |resting: &Resting| match resting.order.request.kind {
-            Kind::Market => i128::MIN,
-            Kind::Limit => -i128::from(side.sign()) * i128::from(resting.order.request.price),
-        };
-        let fitting = self.resting.iter().enumerate().filter(|(_, resting)| {
-            let request = &resting.order.request;
-            request.instrument == instrument
-                && request.side == side
-                && fits(request.kind, request.price)
-        });
-        fitting.min_by_key(|(place, resting)| (rank(resting), *place)).map(|(place, _)| place)
-    }
-
     /// Fills at most the offer and returns how much. An order that may not fill further is ended.
     fn fill(&mut self, place: usize, offer: Offer, truth: &mut Vec<VenueRecord>) -> i64 {
         let mut resting = self.resting[place];
@@ -504,22 +334,22 @@ impl PaperVenue {
             self.finish(place, Status::Cancelled, Reason::VenueRule, truth);
             return 0;
         };
-        let covered = match request.side {
-            Side::Buy => value.checked_add(fee).is_some_and(|need| need <= account.cash),
-            Side::Sell => size <= account.size,
+        let need = match request.side {
+            Side::Buy => i128::from(value) + i128::from(fee),
+            Side::Sell => i128::from(size),
         };
-        if self.config.funds.is_some() && !covered {
+        if !self.accounts.cover(id, request.instrument, request.side, need) {
             self.finish(place, Status::Cancelled, Reason::InsufficientFunds, truth);
             return 0;
         }
         let last = size == resting.remaining();
-        let answers_max = self.config.live_orders_max as usize * ANSWERS_PER_ORDER;
-        if !last && self.answers.len() + self.reserved() >= answers_max {
+        if !last && !self.post.fits_partial(self.resting.len()) {
             return 0;
         }
         resting.filled += size;
         self.last_trade_id += 1;
-        self.book_fill(id, request.instrument, request.side, size, value, fee);
+        let entry = Entry { side: request.side, size, value, fee };
+        self.accounts.add(id, request.instrument, entry);
         let status = if last { Status::Filled } else { Status::PartlyFilled };
         let event = OrderEvent {
             last_price: offer.price,
@@ -534,25 +364,6 @@ impl PaperVenue {
             false => self.resting[place] = resting,
         }
         size
-    }
-
-    fn book_fill(
-        &mut self,
-        id: ClientId,
-        instrument: InstrumentId,
-        side: Side,
-        size: i64,
-        value: Cash,
-        fee: Cash,
-    ) {
-        let mut account = self.account(id.slot, instrument);
-        account.size = account.size.saturating_add(side.sign() * size);
-        account.cash = account.cash.saturating_sub(side.sign() * value).saturating_sub(fee);
-        let key = (id.slot, instrument);
-        match self.accounts.iter_mut().find(|a| (a.slot, a.instrument) == key) {
-            Some(found) => *found = account,
-            None => self.accounts.push(account),
-        }
     }
 
     /// Ends a live order.
@@ -580,7 +391,7 @@ impl PaperVenue {
 
     fn emit(&mut self, event: OrderEvent, truth: &mut Vec<VenueRecord>) {
         truth.push(VenueRecord::Event(event));
-        self.answers.push_back(event);
+        self.post.answer(event);
     }
 
     /// An event that is not a fill.
@@ -591,7 +402,7 @@ impl PaperVenue {
                 instrument: resting.order.request.instrument,
                 seq: self.seq,
                 ts_event: self.now,
-                ts_init: self.now.saturating_add(self.latency_ns()),
+                ts_init: self.post.due(self.now),
             },
             side: resting.order.request.side,
             status,
@@ -606,15 +417,6 @@ impl PaperVenue {
         }
     }
 
-    /// Answers that live orders will still need: a first and a last before arrival, a last after.
-    fn reserved(&self) -> usize {
-        2 * self.orders_arriving + self.resting.len()
-    }
-
-    fn latency_ns(&self) -> u64 {
-        u64::from(self.config.latency_ms) * NS_PER_MS
-    }
-
     fn last_intent(&self, slot: u32) -> IntentId {
         let found = self.last_intents.iter().find(|(known, _)| *known == slot);
         found.map_or(0, |(_, intent)| *intent)
@@ -625,10 +427,6 @@ impl PaperVenue {
             Some((_, last)) => *last = id.intent.max(*last),
             None => self.last_intents.push((id.slot, id.intent)),
         }
-    }
-
-    fn find(&self, id: ClientId) -> Option<usize> {
-        self.resting.iter().position(|resting| resting.order.id == id)
     }
 
     fn pit(&self, instrument: InstrumentId) -> Option<&Pit> {

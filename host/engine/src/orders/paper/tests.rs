@@ -265,8 +265,8 @@ fn a_full_venue_refuses_and_never_drops_an_answer() {
     for seq in 2..50 {
         venue.on_market(&trade(seq, NOW, 99_000, 10, Aggressor::Seller), &mut truth);
     }
-    let held = venue.answers.len();
-    assert!(held <= 2 * ANSWERS_PER_ORDER);
+    let held = venue.post.answers_len();
+    assert!(held <= 2 * post::ANSWERS_PER_ORDER);
     for intent in [1, 2] {
         venue.cancel(ClientId { slot: 1, intent }, Reason::Host, NOW);
     }
@@ -421,5 +421,5 @@ fn an_idle_venue_holds_no_room() {
     for seq in 0..100 {
         on(&mut venue, quote(seq, seq, 100_000, 100_100, 5));
     }
-    assert_eq!((venue.arriving.capacity(), venue.answers.capacity()), (0, 0));
+    assert_eq!(venue.post.capacity(), (0, 0));
 }
