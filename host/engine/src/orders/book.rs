@@ -1,0 +1,433 @@
+//! The book of one slot: positions, open orders, exposure, equity, and what a call has staged.
+//!
+//! Comes in: staged orders, order events, market events. Goes out: the facts the gate decides on and
+//! the plugin may read. Deliberately absent: the rules, which are the gate's. Nothing here allocates
+//! after `new`, except that `restore` may outgrow the bound to hold what the venue really has.
+//!
+//! Fills of one order are identified by what they bring its filled size to, and by trade id. An
+//! event at or below what was applied is an old one and changes nothing, however late it comes; one
+//! that skips ahead is a gap, which only asking the venue can close.
+//!
+//! Equity sums over instruments as if they shared one quote asset; a slot's limits are in that asset.
+
+use wickd_model::{
+    Cash, ClientId, Deny, Event, Instrument, InstrumentId, IntentId, Mode, Order, OrderEvent,
+    OrderRequest, Position, Reason, Risk, Side, Status, TsNs,
+};
+
+use super::line::{Line, Touch};
+use super::rate::Rate;
+
+/// Open orders a book can hold whatever `risk.open_orders_max` says: about 150 KB.
+pub(crate) const OPEN_ORDERS_BOUND: u32 = 1_024;
+/// Actions one call can stage besides a cancel-all: the greatest `limits.intents_per_call`.
+const ACTIONS_BOUND: usize = 64;
+
+/// An order that is not done.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct OpenOrder {
+    /// The order.
+    pub(crate) order: Order,
+    /// Where it stands; pending until the venue answers.
+    pub(crate) status: Status,
+    /// Filled so far.
+    pub(crate) filled: i64,
+    /// Still staged by the call in progress.
+    pub(crate) staged: bool,
+    /// A cancel is staged or under way.
+    pub(crate) cancelling: bool,
+    /// Of its last fill; 0 where there is none.
+    last_trade_id: u64,
+    /// A final status came before the fills it counts.
+    closing: Option<i64>,
+}
+
+impl OpenOrder {
+    fn new(order: Order, staged: bool) -> Self {
+        Self {
+            order,
+            status: Status::Pending,
+            filled: 0,
+            staged,
+            cancelling: false,
+            last_trade_id: 0,
+            closing: None,
+        }
+    }
+
+    /// What can still fill.
+    pub(crate) fn remaining(&self) -> i64 {
+        self.order.request.size.saturating_sub(self.filled).max(0)
+    }
+}
+
+/// What a call has staged, in its own order.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Staged {
+    /// An order.
+    Order(Order),
+    /// A cancel, and on whose word.
+    Cancel(ClientId, Reason),
+}
+
+/// What an order event did to the book.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Applied {
+    /// It was news.
+    Changed,
+    /// It was known; nothing changed.
+    Old,
+    /// A fill before it is missing; no money moved, and the order stays open. Ask the venue.
+    Gap,
+    /// The order was never in this book; nothing changed. Reconcile.
+    Unknown,
+}
+
+/// The book of one slot.
+#[derive(Clone, Debug)]
+pub(crate) struct Book {
+    slot: u32,
+    lines: Vec<Line>,
+    orders: Vec<OpenOrder>,
+    /// What the call in progress staged, in its order; a reason marks a cancel.
+    staged: Vec<(IntentId, Option<Reason>)>,
+    /// How many of them count against the call and the rate: all but those of a cancel-all.
+    actions: usize,
+    last_intent: IntentId,
+    pub(crate) risk: Risk,
+    pub(crate) rate: Rate,
+    /// Equity at the first complete mark since `new` or `begin`.
+    baseline: Option<Cash>,
+    equity: Cash,
+    peak: Cash,
+    latch: Option<Deny>,
+}
+
+impl Book {
+    /// An empty book of the slot numbered `slot`. `last_intent` is the journal's or the snapshot's,
+    /// whichever is greater: no number at or below it is given again.
+    pub(crate) fn new(
+        slot: u32,
+        instruments: &[Instrument],
+        risk: Risk,
+        last_intent: IntentId,
+    ) -> Self {
+        // One more per instrument, so that the host can always flatten a full book.
+        let orders = risk.open_orders_max.min(OPEN_ORDERS_BOUND) as usize + instruments.len();
+        Self {
+            slot,
+            lines: instruments.iter().cloned().map(Line::new).collect(),
+            orders: Vec::with_capacity(orders),
+            staged: Vec::with_capacity(ACTIONS_BOUND + orders),
+            actions: 0,
+            last_intent,
+            risk,
+            rate: Rate::new(risk.orders_per_second),
+            baseline: None,
+            equity: 0,
+            peak: 0,
+            latch: None,
+        }
+    }
+
+    /// Takes a journalled order in again after a restart; its events follow through `apply`.
+    pub(crate) fn restore(&mut self, order: &Order) {
+        if order.id.slot == self.slot && self.find(order.id).is_none() {
+            self.last_intent = self.last_intent.max(order.id.intent);
+            self.orders.push(OpenOrder::new(*order, false));
+        }
+    }
+
+    /// Starts to count loss and drawdown from here, and lifts the latch: after a restore, and when
+    /// the operator says so. Staged orders and the rate window stay.
+    pub(crate) fn begin(&mut self) {
+        self.baseline = None;
+        self.latch = None;
+        self.mark();
+    }
+
+    /// Replaces the limits. The rate window starts empty when its own limit changes.
+    pub(crate) fn set_risk(&mut self, risk: Risk) {
+        if risk.orders_per_second != self.risk.orders_per_second {
+            self.rate = Rate::new(risk.orders_per_second);
+        }
+        self.risk = risk;
+        let room = risk.open_orders_max.min(OPEN_ORDERS_BOUND) as usize + self.lines.len();
+        self.orders.reserve(room.saturating_sub(self.orders.len()));
+        self.staged.reserve((ACTIONS_BOUND + room).saturating_sub(self.staged.len()));
+        self.mark();
+    }
+
+    /// Stages an order that passed the gate, and numbers it. The number is spent even if the call
+    /// fails, because the guest has seen it.
+    pub(crate) fn stage(
+        &mut self,
+        request: &OrderRequest,
+        ts_event: TsNs,
+        seq: u64,
+        generation: u32,
+    ) -> IntentId {
+        self.last_intent += 1;
+        let id = ClientId { slot: self.slot, intent: self.last_intent };
+        let order = Order { id, request: *request, ts_event, seq, generation };
+        self.orders.push(OpenOrder::new(order, true));
+        self.staged.push((self.last_intent, None));
+        self.actions += 1;
+        self.rate.count(ts_event);
+        self.last_intent
+    }
+
+    /// Stages a cancel that passed the gate. `reason` is `Requested` or `Host`.
+    pub(crate) fn stage_cancel(&mut self, intent: IntentId, reason: Reason, ts_event: TsNs) {
+        let id = ClientId { slot: self.slot, intent };
+        if let Some(place) = self.find(id) {
+            self.orders[place].cancelling = true;
+            self.staged.push((intent, Some(reason)));
+            self.actions += 1;
+            self.rate.count(ts_event);
+        }
+    }
+
+    /// Stages a cancel of every open order that has none yet; says how many. It counts against no
+    /// rate: taking orders back is never the dangerous side, and each order takes one cancel only.
+    pub(crate) fn stage_cancel_all(&mut self, reason: Reason) -> u32 {
+        let mut count = 0;
+        for open in self.orders.iter_mut().filter(|open| !open.cancelling) {
+            open.cancelling = true;
+            self.staged.push((open.order.id.intent, Some(reason)));
+            count += 1;
+        }
+        count
+    }
+
+    /// How many orders and cancels the call in progress has staged, a cancel-all not counted.
+    pub(crate) fn actions(&self) -> usize {
+        self.actions
+    }
+
+    /// How many messages `commit` will hand over, a cancel-all counted by its orders.
+    pub(crate) fn staged_len(&self) -> usize {
+        self.staged.len()
+    }
+
+    /// The call returned normally: hands what it staged to `take`, in order.
+    pub(crate) fn commit(&mut self, mut take: impl FnMut(Staged)) {
+        for place in 0..self.staged.len() {
+            let (intent, cancel) = self.staged[place];
+            let id = ClientId { slot: self.slot, intent };
+            match (cancel, self.find(id)) {
+                (Some(reason), _) => take(Staged::Cancel(id, reason)),
+                (None, Some(found)) => {
+                    self.orders[found].staged = false;
+                    take(Staged::Order(self.orders[found].order));
+                }
+                (None, None) => {}
+            }
+        }
+        self.staged.clear();
+        self.actions = 0;
+    }
+
+    /// The call failed: nothing it staged was ever there.
+    pub(crate) fn discard(&mut self) {
+        self.rate.take_back(self.actions);
+        self.actions = 0;
+        while let Some((intent, cancel)) = self.staged.pop() {
+            let place = self.find(ClientId { slot: self.slot, intent });
+            if let (Some(_), Some(place)) = (cancel, place) {
+                self.orders[place].cancelling = false;
+            }
+        }
+        self.orders.retain(|open| !open.staged);
+    }
+
+    /// Takes in what the venue said of an order.
+    pub(crate) fn apply(&mut self, event: &OrderEvent) -> Applied {
+        let Some(place) = self.find(event.id) else {
+            let ours = event.id.slot == self.slot && event.id.intent <= self.last_intent;
+            return if ours { Applied::Old } else { Applied::Unknown };
+        };
+        let applied = match event.last_size > 0 {
+            true => self.apply_fill(place, event),
+            false => self.apply_status(place, event),
+        };
+        let open = &self.orders[place];
+        let complete = open.closing.is_some_and(|filled| open.filled >= filled);
+        if complete {
+            self.orders.remove(place);
+        }
+        if applied == Applied::Changed {
+            self.mark();
+        }
+        applied
+    }
+
+    fn apply_fill(&mut self, place: usize, event: &OrderEvent) -> Applied {
+        let open = &mut self.orders[place];
+        let known = event.trade_id != 0 && event.trade_id == open.last_trade_id;
+        if known || event.filled <= open.filled {
+            return Applied::Old;
+        }
+        if event.filled != open.filled.saturating_add(event.last_size) {
+            return Applied::Gap;
+        }
+        open.filled = event.filled;
+        open.last_trade_id = event.trade_id;
+        if event.status.is_final() {
+            open.closing = Some(event.filled);
+        } else if open.closing.is_none() {
+            open.status = event.status;
+        }
+        let (instrument, side) = (open.order.request.instrument, open.order.request.side);
+        if let Some(line) = self.line_mut(instrument) {
+            line.fill(side, event.last_price, event.last_size, event.fee);
+        }
+        Applied::Changed
+    }
+
+    fn apply_status(&mut self, place: usize, event: &OrderEvent) -> Applied {
+        let open = &mut self.orders[place];
+        if open.closing.is_some() {
+            return Applied::Old;
+        }
+        if event.status.is_final() {
+            open.closing = Some(event.filled);
+            // The venue counts fills that did not arrive yet; the order waits for them.
+            return if event.filled > open.filled { Applied::Gap } else { Applied::Changed };
+        }
+        // An order does not go back from resting to pending, nor lose its fills.
+        let back = event.filled < open.filled || event.status == Status::Pending;
+        if back || open.status == event.status {
+            return Applied::Old;
+        }
+        open.status = event.status;
+        Applied::Changed
+    }
+
+    /// Takes in the market: the touch, the feed's state, and the worth of what is held.
+    pub(crate) fn on_market(&mut self, event: &Event) {
+        let Some(line) = self.line_mut(event.at().instrument) else { return };
+        match event {
+            Event::Quote(quote) => {
+                (line.touch.bid, line.touch.ask, line.touch.quoted) = (quote.bid, quote.ask, true);
+            }
+            Event::Trade(trade) if !line.touch.quoted => {
+                (line.touch.bid, line.touch.ask) = (trade.price, trade.price);
+            }
+            Event::Feed(status) => line.touch.feed = status.state,
+            Event::Trade(_) | Event::Bar(_) => return,
+        }
+        if line.size != 0 || self.baseline.is_none() {
+            self.mark();
+        }
+    }
+
+    /// Equity, its peak, and the limits that hang on them.
+    fn mark(&mut self) {
+        let mut equity: Cash = 0;
+        for line in &self.lines {
+            // Without a price for everything held the last mark stands.
+            let Some(part) = line.equity() else { return };
+            equity = equity.saturating_add(part);
+        }
+        self.equity = equity;
+        let baseline = match self.baseline {
+            Some(baseline) => baseline,
+            None => {
+                self.peak = equity;
+                *self.baseline.insert(equity)
+            }
+        };
+        self.peak = self.peak.max(equity);
+        let beyond = |limit: Option<Cash>, fall: Cash| limit.is_some_and(|limit| fall >= limit);
+        if self.latch.is_none() {
+            if beyond(self.risk.loss_max, baseline.saturating_sub(equity)) {
+                self.latch = Some(Deny::LossLimit);
+            } else if beyond(self.risk.drawdown_max, self.drawdown()) {
+                self.latch = Some(Deny::DrawdownLimit);
+            }
+        }
+    }
+
+    /// Profit and loss of everything that ever filled, at the latest middle, less fees.
+    pub(crate) fn equity(&self) -> Cash {
+        self.equity
+    }
+
+    /// How far equity is below its highest since the start.
+    pub(crate) fn drawdown(&self) -> Cash {
+        self.peak.saturating_sub(self.equity)
+    }
+
+    /// The limit that was reached, after which only reducing orders pass until `begin`.
+    pub(crate) fn latch(&self) -> Option<Deny> {
+        self.latch
+    }
+
+    /// The slot's last given intent number.
+    pub(crate) fn last_intent(&self) -> IntentId {
+        self.last_intent
+    }
+
+    /// What is held of an instrument; flat where the slot does not trade it.
+    pub(crate) fn position(&self, instrument: InstrumentId) -> Position {
+        let flat = Position { instrument, ..Position::default() };
+        self.line(instrument).map_or(flat, Line::position)
+    }
+
+    /// What is held of every instrument of the slot.
+    pub(crate) fn positions(&self) -> impl Iterator<Item = Position> + '_ {
+        self.lines.iter().map(Line::position)
+    }
+
+    /// Orders that are not done, staged ones last, in the order of their numbers.
+    pub(crate) fn open_orders(&self) -> &[OpenOrder] {
+        &self.orders
+    }
+
+    /// One order that is not done.
+    pub(crate) fn open_order(&self, intent: IntentId) -> Option<&OpenOrder> {
+        self.find(ClientId { slot: self.slot, intent }).map(|place| &self.orders[place])
+    }
+
+    /// Position if every open and staged order of `side` filled, and no other.
+    pub(crate) fn worst(&self, instrument: InstrumentId, side: Side) -> i128 {
+        let resting: i128 = self
+            .orders
+            .iter()
+            .filter(|open| open.order.request.instrument == instrument)
+            .filter(|open| open.order.request.side == side)
+            .map(|open| i128::from(open.remaining()))
+            .sum();
+        let held = self.line(instrument).map_or(0, |line| i128::from(line.size));
+        held + i128::from(side.sign()) * resting
+    }
+
+    /// The instrument with its latest prices, where the slot trades it.
+    pub(crate) fn market(&self, instrument: InstrumentId) -> Option<(&Instrument, Touch)> {
+        self.line(instrument).map(|line| (&line.instrument, line.touch))
+    }
+
+    /// Whether only reducing orders pass now, and under which code.
+    pub(crate) fn reducing_only(&self) -> Option<Deny> {
+        match self.risk.mode {
+            Mode::ReduceOnly => Some(Deny::ReduceOnlyMode),
+            _ => self.latch,
+        }
+    }
+
+    fn find(&self, id: ClientId) -> Option<usize> {
+        self.orders.iter().position(|open| open.order.id == id)
+    }
+
+    fn line(&self, instrument: InstrumentId) -> Option<&Line> {
+        self.lines.iter().find(|line| line.instrument.id == instrument)
+    }
+
+    fn line_mut(&mut self, instrument: InstrumentId) -> Option<&mut Line> {
+        self.lines.iter_mut().find(|line| line.instrument.id == instrument)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,165 @@
+//! One instrument as the paper venue sees it: its rules, and what of its market may be taken.
+//!
+//! Comes in: quotes and feed states. Goes out: prices and sizes an order can have. Deliberately
+//! absent: orders; and depth, because the data has none: what the touch does not hold is not there.
+
+use wickd_model::{
+    CASH_SCALE, Cash, FeedState, Instrument, Kind, OrderRequest, Quote, Side, Tif, Trade,
+};
+
+/// Millionths in a whole.
+pub(crate) const PPM: i128 = 1_000_000;
+
+/// One side of the top of book.
+#[derive(Clone, Copy, Debug, Default)]
+struct Level {
+    price: i64,
+    /// The share of the shown size that this venue's orders may take.
+    share: i64,
+    /// What of the share they have left.
+    left: i64,
+}
+
+impl Level {
+    /// A new price has a whole new share. At the same price the share moves with the shown size,
+    /// and what was taken stays taken: a repeated quote is not new liquidity.
+    fn show(&mut self, price: i64, share: i64) {
+        let left = match price == self.price {
+            true => self.left.saturating_add(share.saturating_sub(self.share)).clamp(0, share),
+            false => share,
+        };
+        *self = Self { price, share, left };
+    }
+}
+
+/// One instrument's market.
+#[derive(Clone, Debug)]
+pub(crate) struct Pit {
+    pub(crate) instrument: Instrument,
+    participation_ppm: u32,
+    feed: FeedState,
+    bid: Level,
+    ask: Level,
+    quoted: bool,
+}
+
+impl Pit {
+    pub(crate) fn new(instrument: Instrument, participation_ppm: u32) -> Self {
+        let (bid, ask) = (Level::default(), Level::default());
+        Self { instrument, participation_ppm, feed: FeedState::Live, bid, ask, quoted: false }
+    }
+
+    pub(crate) fn on_quote(&mut self, quote: &Quote) {
+        self.quoted = true;
+        self.bid.show(quote.bid, self.share(quote.bid_qty));
+        self.ask.show(quote.ask, self.share(quote.ask_qty));
+    }
+
+    pub(crate) fn on_feed(&mut self, feed: FeedState) {
+        self.feed = feed;
+    }
+
+    /// Nothing fills while the feed is stale or down.
+    pub(crate) fn is_live(&self) -> bool {
+        self.feed == FeedState::Live
+    }
+
+    /// A quote came, so waiting market orders take quotes and not prints.
+    pub(crate) fn is_quoted(&self) -> bool {
+        self.quoted
+    }
+
+    /// The price an order of `side` takes at, and how much; nothing where there is no live quote.
+    pub(crate) fn takeable(&self, side: Side) -> (i64, i64) {
+        let level = self.far(side);
+        match self.is_live() && level.price > 0 {
+            true => (level.price, level.left),
+            false => (level.price, 0),
+        }
+    }
+
+    /// Counts what an order of `side` took.
+    pub(crate) fn take(&mut self, side: Side, size: i64) {
+        let level = match side {
+            Side::Buy => &mut self.ask,
+            Side::Sell => &mut self.bid,
+        };
+        level.left = level.left.saturating_sub(size).max(0);
+    }
+
+    /// Whether a limit `price` of `side` reaches the other side of the last quote.
+    pub(crate) fn crosses(&self, side: Side, price: i64) -> bool {
+        let far = self.far(side).price;
+        far > 0 && reaches(side, price, far)
+    }
+
+    fn far(&self, side: Side) -> &Level {
+        match side {
+            Side::Buy => &self.ask,
+            Side::Sell => &self.bid,
+        }
+    }
+
+    /// The share of a printed or shown size that may be taken, in whole steps.
+    pub(crate) fn share(&self, shown: i64) -> i64 {
+        let share = i128::from(shown.max(0)) * i128::from(self.participation_ppm) / PPM;
+        let share = share.min(i128::from(i64::MAX)) as i64;
+        share - share % self.instrument.qty_step.max(1)
+    }
+
+    /// Whether the order breaks a rule of the venue. Decided here from the instrument alone: a venue
+    /// does not trust what a gate has checked.
+    pub(crate) fn breaks_rule(&self, request: &OrderRequest) -> bool {
+        let on_step = |value: i64, step: i64| value > 0 && value % step.max(1) == 0;
+        let (price, priced) = match request.kind {
+            Kind::Limit => (request.price, on_step(request.price, self.instrument.price_step)),
+            Kind::Market => (self.far(request.side).price, request.price == 0),
+        };
+        let combined =
+            !request.post_only || (request.kind == Kind::Limit && request.tif == Tif::Gtc);
+        let sized = on_step(request.size, self.instrument.qty_step)
+            && request.size >= self.instrument.min_qty;
+        // A market order without a quote has no value yet; each of its fills is valued again.
+        let valued = self
+            .instrument
+            .notional(price, request.size)
+            .is_some_and(|value| price == 0 || value >= self.instrument.min_notional);
+        !(priced && combined && sized && valued)
+    }
+
+    /// Value and fee of a fill: the fee is `ppm` of the exact value, rounded up against the order.
+    /// `None` where either does not fit.
+    pub(crate) fn cost(&self, price: i64, size: i64, maker: bool) -> Option<(Cash, Cash)> {
+        let ppm = match maker {
+            true => self.instrument.maker_fee_ppm,
+            false => self.instrument.taker_fee_ppm,
+        };
+        let from = u32::from(self.instrument.price_scale) + u32::from(self.instrument.size_scale);
+        let to = u32::from(CASH_SCALE);
+        let (up, down) = (10i128.pow(to.saturating_sub(from)), 10i128.pow(from.saturating_sub(to)));
+        let exact = (i128::from(price) * i128::from(size)).checked_mul(i128::from(ppm))?;
+        let (exact, of) = (exact.checked_mul(up)?, down.checked_mul(PPM)?);
+        let fee = exact / of + i128::from(exact % of > 0);
+        Some((self.instrument.notional(price, size)?, i64::try_from(fee).ok()?))
+    }
+}
+
+/// Whether a limit `price` of `side` is at `other` or better for the other side.
+pub(crate) fn reaches(side: Side, price: i64, other: i64) -> bool {
+    match side {
+        Side::Buy => price >= other,
+        Side::Sell => price <= other,
+    }
+}
+
+/// Whether a print fills a resting limit order: through its price always, at its price where the
+/// order's own side was the passive one.
+pub(crate) fn prints_fill(side: Side, price: i64, trade: &Trade) -> bool {
+    use wickd_model::Aggressor::{Buyer, Seller};
+    let passive = match side {
+        Side::Buy => trade.aggressor != Buyer,
+        Side::Sell => trade.aggressor != Seller,
+    };
+    let through = reaches(side, price, trade.price) && price != trade.price;
+    through || (price == trade.price && passive)
+}

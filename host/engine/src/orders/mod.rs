@@ -1,0 +1,20 @@
+//! Orders: from a plugin's wish to a fill, in event time.
+//!
+//! Comes in: order requests, market events, what the venue said. Goes out: denials, staged orders,
+//! positions, the paper venue's answers. Deliberately absent: threads, clocks, disk, and guests; a
+//! lane owns one [`Book`] per slot and one [`PaperVenue`], and calls them in the order of its events.
+
+mod book;
+mod gate;
+mod line;
+mod matching;
+mod paper;
+mod rate;
+mod reconcile;
+#[cfg(test)]
+mod samples;
+
+pub(crate) use book::{Applied, Book, OPEN_ORDERS_BOUND, OpenOrder, Staged};
+pub(crate) use gate::{Call, check, check_cancel};
+pub(crate) use paper::{Account, PaperConfig, PaperVenue, Refused};
+pub(crate) use reconcile::{Repairs, reconcile};

@@ -1,0 +1,61 @@
+//! How the paper venue behaves: every setting with its unit, default and range.
+//!
+//! Comes in: what the operator set. Goes out: what is wrong with it. Deliberately absent: behaviour.
+
+use wickd_model::{Cash, Issue};
+
+/// How the paper venue behaves.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct PaperConfig {
+    /// Milliseconds of event time from host to venue, and back again. Default 50; at most 60,000.
+    pub(crate) latency_ms: u32,
+    /// Millionths of orders that the venue fails to take. Default 0.
+    pub(crate) reject_ppm: u32,
+    /// Millionths of a shown or printed size that our orders may have. Default all of it; at least 1.
+    pub(crate) participation_ppm: u32,
+    /// Chooses which orders are rejected.
+    pub(crate) seed: u64,
+    /// Cash of each slot for each instrument. `None`: no account is kept short. `Some`: no
+    /// borrowing; buys need cash, sells need holdings.
+    pub(crate) funds: Option<Cash>,
+    /// Orders under way and resting at once. Default 4,096; at least the sum of the slots'
+    /// `risk.open_orders_max`, so that no slot can take another's room. At most 1,000,000.
+    pub(crate) live_orders_max: u32,
+}
+
+impl Default for PaperConfig {
+    fn default() -> Self {
+        Self {
+            latency_ms: 50,
+            reject_ppm: 0,
+            participation_ppm: 1_000_000,
+            seed: 0,
+            funds: None,
+            live_orders_max: 4_096,
+        }
+    }
+}
+
+impl PaperConfig {
+    /// Every value outside its range.
+    pub(crate) fn check(&self) -> Vec<Issue> {
+        let rows = [
+            ("latency_ms", self.latency_ms, 0, 60_000),
+            ("reject_ppm", self.reject_ppm, 0, 1_000_000),
+            ("participation_ppm", self.participation_ppm, 1, 1_000_000),
+            ("live_orders_max", self.live_orders_max, 1, 1_000_000),
+        ];
+        let outside = rows.into_iter().filter(|(_, value, min, max)| !(min..=max).contains(&value));
+        let mut issues: Vec<Issue> = outside
+            .map(|(key, value, min, max)| Issue {
+                key: format!("paper.{key}"),
+                message: format!("{value} is outside {min} to {max}"),
+            })
+            .collect();
+        if self.funds.is_some_and(|funds| funds < 0) {
+            let message = "must not be negative".to_owned();
+            issues.push(Issue { key: "paper.funds".to_owned(), message });
+        }
+        issues
+    }
+}
