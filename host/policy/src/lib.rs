@@ -19,3 +19,4 @@ pub use limits::LimitsPatch;
 pub use manifest::{HOST, MANIFEST_BYTES_MAX, Manifest, ManifestError, Requires};
 pub use nearest::nearest;
 pub use requires::{Unmet, newest, resolve};
+pub use semver::{Version, VersionReq};

@@ -1,0 +1,416 @@
+//! One CSV file of market facts, row by row.
+//!
+//! Comes in: text in one of the three layouts; the header decides which. Goes out: events in the file's
+//! order, or the exact place of what is wrong. A row is held to the layout strictly: every column,
+//! plain decimal text, prices above zero, a book that is not crossed, time that does not run backwards.
+//! Deliberately absent: quoting, other separators, compression, and floats: text becomes a scaled
+//! integer directly.
+
+use std::io::{self, BufRead, Read};
+
+use wickd_model::{
+    Aggressor, Bar, DecimalError, Event, Instrument, Quote, Stamp, Trade, TsNs, parse_scaled,
+    printable,
+};
+
+use super::NS_PER_S;
+
+/// Longest row, in bytes: the longest layout with the longest numbers needs about 200.
+const ROW_BYTES_MAX: usize = 512;
+/// Longest piece of a file quoted in a message, in bytes.
+const QUOTED_BYTES_MAX: usize = 48;
+/// How many digits beyond the scale must be all 0 or all 9 to be a float's noise. A float's error is
+/// some 10^-16 of the value, a wrong scale's is anything: a millionth of a unit tells them apart.
+const NOISE_DIGITS: usize = 6;
+
+/// What the rows of a file are.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Layout {
+    /// Top of book.
+    Quotes,
+    /// Trades.
+    Trades,
+    /// Closed bars.
+    Bars,
+}
+
+impl Layout {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Quotes, Self::Trades, Self::Bars];
+
+    /// The first line of such a file.
+    pub fn header(self) -> &'static str {
+        match self {
+            Self::Quotes => "ts_ns,bid,ask,bid_size,ask_size",
+            Self::Trades => "ts_ns,price,size,aggressor,trade_id",
+            Self::Bars => "open_time_ns,open,high,low,close,volume",
+        }
+    }
+}
+
+/// What to do with a number that has more decimals than its instrument.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum FloatNoise {
+    /// The row is broken.
+    #[default]
+    Refuse,
+    /// Where a float left its mark (`0.00031099999999999997`), the decimal it stood for is taken and
+    /// counted. Any other excess of decimals is still broken.
+    Round,
+}
+
+/// A row that is not what its layout says.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("{file}:{line}:{column}: {reason} (`{text}`); {fix}")]
+pub struct BrokenRow {
+    /// The file as configured, printable.
+    pub file: String,
+    /// Counted from 1; the header is line 1.
+    pub line: u64,
+    /// Counted from 1, in bytes.
+    pub column: usize,
+    /// What stands there, bounded and printable.
+    pub text: String,
+    /// Why it is wrong.
+    pub reason: String,
+    /// What to do.
+    pub fix: &'static str,
+}
+
+/// Why no row came.
+#[derive(Debug)]
+pub(super) enum RowError {
+    Broken(Box<BrokenRow>),
+    Read(io::Error),
+}
+
+/// What the rows mean.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Meaning {
+    pub(super) instrument: u32,
+    pub(super) price_scale: u8,
+    pub(super) size_scale: u8,
+    pub(super) bar_secs: u32,
+    pub(super) float_noise: FloatNoise,
+}
+
+impl Meaning {
+    pub(super) fn of(instrument: &Instrument, bar_secs: u32, float_noise: FloatNoise) -> Self {
+        Self {
+            instrument: instrument.id,
+            price_scale: instrument.price_scale,
+            size_scale: instrument.size_scale,
+            bar_secs,
+            float_noise,
+        }
+    }
+}
+
+/// The rows of one file.
+pub(super) struct Rows<R> {
+    input: R,
+    file: String,
+    layout: Layout,
+    meaning: Meaning,
+    row: Vec<u8>,
+    line: u64,
+    ts_last: TsNs,
+    /// Numbers taken in spite of a float's noise.
+    pub(super) rounded: u64,
+}
+
+/// A fault inside a row, before it has a file and a line.
+struct Flaw {
+    /// Bytes of the row.
+    at: std::ops::Range<usize>,
+    reason: String,
+    fix: &'static str,
+}
+
+const FIX_ROW: &str = "mend the row, or set `on_broken_row: skip`";
+const FIX_NOISE: &str =
+    "check the instrument's scales; if a float wrote it, set `float_noise: round`";
+
+impl<R: BufRead> Rows<R> {
+    /// Reads the header.
+    pub(super) fn open(input: R, file: &str, meaning: Meaning) -> Result<Self, RowError> {
+        let file = printable(file.as_bytes(), 256);
+        let mut rows = Self {
+            input,
+            file,
+            layout: Layout::Quotes,
+            meaning,
+            row: Vec::with_capacity(ROW_BYTES_MAX + 1),
+            line: 0,
+            ts_last: 0,
+            rounded: 0,
+        };
+        rows.fill()?;
+        let header = rows.row.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&rows.row);
+        match Layout::ALL.into_iter().find(|layout| layout.header().as_bytes() == header) {
+            Some(layout) => rows.layout = layout,
+            None => {
+                let known = Layout::ALL.map(Layout::header).join("`, `");
+                let flaw = Flaw {
+                    at: 0..rows.row.len(),
+                    reason: format!("no known header; it must be one of `{known}`"),
+                    fix: "write the header as the first line",
+                };
+                return Err(rows.broken(&flaw));
+            }
+        }
+        Ok(rows)
+    }
+
+    /// The next event, `None` at the end. After a broken row the next call goes on behind it.
+    pub(super) fn next(&mut self) -> Result<Option<Event>, RowError> {
+        if !self.fill()? {
+            return Ok(None);
+        }
+        match self.event() {
+            Ok(event) => {
+                self.ts_last = event.at().ts_event;
+                Ok(Some(event))
+            }
+            Err(flaw) => Err(self.broken(&flaw)),
+        }
+    }
+
+    /// Takes the next line into `row`, without its end. False at the end of the file.
+    fn fill(&mut self) -> Result<bool, RowError> {
+        self.row.clear();
+        let mut limited = (&mut self.input).take(ROW_BYTES_MAX as u64 + 1);
+        limited.read_until(b'\n', &mut self.row).map_err(RowError::Read)?;
+        if self.row.is_empty() {
+            return Ok(false);
+        }
+        self.line += 1;
+        if self.row.last() == Some(&b'\n') {
+            self.row.pop();
+        } else if self.row.len() > ROW_BYTES_MAX {
+            self.pass_line().map_err(RowError::Read)?;
+            let reason = format!("a row of more than {ROW_BYTES_MAX} bytes");
+            return Err(self.broken(&Flaw { at: 0..ROW_BYTES_MAX, reason, fix: FIX_ROW }));
+        }
+        if self.row.last() == Some(&b'\r') {
+            self.row.pop();
+        }
+        Ok(true)
+    }
+
+    /// Passes over the rest of a line that is too long, without holding it.
+    fn pass_line(&mut self) -> io::Result<()> {
+        loop {
+            let buffer = self.input.fill_buf()?;
+            if buffer.is_empty() {
+                return Ok(());
+            }
+            let end = buffer.iter().position(|byte| *byte == b'\n');
+            let used = end.map_or(buffer.len(), |end| end + 1);
+            self.input.consume(used);
+            if end.is_some() {
+                return Ok(());
+            }
+        }
+    }
+
+    fn broken(&self, flaw: &Flaw) -> RowError {
+        let text = self.row.get(flaw.at.clone()).unwrap_or_default();
+        RowError::Broken(Box::new(BrokenRow {
+            file: self.file.clone(),
+            line: self.line,
+            column: flaw.at.start + 1,
+            text: printable(text, QUOTED_BYTES_MAX),
+            reason: flaw.reason.clone(),
+            fix: flaw.fix,
+        }))
+    }
+
+    fn event(&mut self) -> Result<Event, Flaw> {
+        let row = std::mem::take(&mut self.row);
+        let outcome = match self.layout {
+            Layout::Quotes => self.quote(&row),
+            Layout::Trades => self.trade(&row),
+            Layout::Bars => self.bar(&row),
+        };
+        self.row = row;
+        outcome
+    }
+
+    fn quote(&mut self, row: &[u8]) -> Result<Event, Flaw> {
+        let [ts, bid, ask, bid_qty, ask_qty] = columns(row)?;
+        let at = self.stamp(self.time(&ts)?, &ts)?;
+        let quote = Quote {
+            at,
+            bid: self.price(&bid)?,
+            ask: self.price(&ask)?,
+            bid_qty: self.size(&bid_qty, 0)?,
+            ask_qty: self.size(&ask_qty, 0)?,
+        };
+        if quote.bid > quote.ask {
+            return Err(bid.flaw("the bid is above the ask".to_owned(), FIX_ROW));
+        }
+        Ok(Event::Quote(quote))
+    }
+
+    fn trade(&mut self, row: &[u8]) -> Result<Event, Flaw> {
+        let [ts, price, size, aggressor, trade_id] = columns(row)?;
+        let at = self.stamp(self.time(&ts)?, &ts)?;
+        Ok(Event::Trade(Trade {
+            at,
+            price: self.price(&price)?,
+            size: self.size(&size, 1)?,
+            aggressor: match aggressor.text {
+                b"buy" => Aggressor::Buyer,
+                b"sell" => Aggressor::Seller,
+                b"none" | b"" => Aggressor::None,
+                _ => {
+                    let reason = "the aggressor is neither buy, sell nor none".to_owned();
+                    return Err(aggressor.flaw(reason, FIX_ROW));
+                }
+            },
+            trade_id: trade_id.whole("a trade id")?,
+        }))
+    }
+
+    fn bar(&mut self, row: &[u8]) -> Result<Event, Flaw> {
+        let [open_time, open, high, low, close, volume] = columns(row)?;
+        let step_ns = u64::from(self.meaning.bar_secs) * NS_PER_S;
+        let opened = self.time(&open_time)?;
+        if step_ns == 0 || opened % step_ns != 0 {
+            let reason = format!("no bar of {} s opens then", self.meaning.bar_secs);
+            return Err(open_time.flaw(reason, "set `bar_secs` to the length of the file's bars"));
+        }
+        // A bar is known when it closes; before, it would be a look into the future.
+        let closed = opened.checked_add(step_ns).ok_or_else(|| {
+            open_time.flaw("the bar would close after the end of time".to_owned(), FIX_ROW)
+        })?;
+        let at = self.stamp(closed, &open_time)?;
+        let bar = Bar {
+            at,
+            step_secs: self.meaning.bar_secs,
+            open_time: opened,
+            open: self.price(&open)?,
+            high: self.price(&high)?,
+            low: self.price(&low)?,
+            close: self.price(&close)?,
+            volume: self.size(&volume, 0)?,
+            trades: 0,
+        };
+        if bar.high < bar.open.max(bar.close) || bar.low > bar.open.min(bar.close) {
+            let reason = "open or close lies outside low to high".to_owned();
+            return Err(high.flaw(reason, FIX_ROW));
+        }
+        Ok(Event::Bar(bar))
+    }
+
+    fn time(&self, field: &Field<'_>) -> Result<TsNs, Flaw> {
+        field.whole("a time in Unix nanoseconds")
+    }
+
+    /// The stamp of a row; `seq` is given later, by the stream.
+    fn stamp(&self, ts: TsNs, field: &Field<'_>) -> Result<Stamp, Flaw> {
+        if ts < self.ts_last {
+            let reason = "time runs backwards: the row before is later".to_owned();
+            return Err(field.flaw(reason, "sort the file by time, or set `on_broken_row: skip`"));
+        }
+        Ok(Stamp { instrument: self.meaning.instrument, seq: 0, ts_event: ts, ts_init: ts })
+    }
+
+    fn price(&mut self, field: &Field<'_>) -> Result<i64, Flaw> {
+        match self.number(field, self.meaning.price_scale)? {
+            price if price > 0 => Ok(price),
+            _ => Err(field.flaw("a price must be above zero".to_owned(), FIX_ROW)),
+        }
+    }
+
+    fn size(&mut self, field: &Field<'_>, least: i64) -> Result<i64, Flaw> {
+        match self.number(field, self.meaning.size_scale)? {
+            size if size >= least => Ok(size),
+            _ => Err(field.flaw(format!("a size below {least}"), FIX_ROW)),
+        }
+    }
+
+    fn number(&mut self, field: &Field<'_>, scale: u8) -> Result<i64, Flaw> {
+        let text = field.utf8()?;
+        match parse_scaled(text, scale) {
+            Ok(value) => Ok(value),
+            Err(DecimalError::Precision(_)) if self.meaning.float_noise == FloatNoise::Round => {
+                let value = denoised(text, scale);
+                self.rounded += u64::from(value.is_some());
+                value.ok_or_else(|| {
+                    let reason = format!("more than {scale} decimals, and no float's noise");
+                    field.flaw(reason, "check the instrument's scales")
+                })
+            }
+            Err(error @ DecimalError::Precision(_)) => {
+                Err(field.flaw(error.to_string(), FIX_NOISE))
+            }
+            Err(error) => Err(field.flaw(error.to_string(), FIX_ROW)),
+        }
+    }
+}
+
+/// The decimal that a float stood for, where the digits beyond the scale are a float's noise.
+fn denoised(text: &str, scale: u8) -> Option<i64> {
+    let dot = text.find('.')?;
+    let cut = dot + 1 + usize::from(scale);
+    let tail = text.get(cut..cut + NOISE_DIGITS)?.as_bytes();
+    if !text.get(cut..)?.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let value = parse_scaled(text.get(..cut)?, scale).ok()?;
+    let away = if text.starts_with('-') { -1 } else { 1 };
+    match tail {
+        _ if tail.iter().all(|digit| *digit == b'0') => Some(value),
+        _ if tail.iter().all(|digit| *digit == b'9') => value.checked_add(away),
+        _ => None,
+    }
+}
+
+/// One column of a row.
+struct Field<'r> {
+    start: usize,
+    text: &'r [u8],
+}
+
+impl Field<'_> {
+    fn flaw(&self, reason: String, fix: &'static str) -> Flaw {
+        Flaw { at: self.start..self.start + self.text.len(), reason, fix }
+    }
+
+    fn utf8(&self) -> Result<&str, Flaw> {
+        std::str::from_utf8(self.text).map_err(|_| self.flaw("not text".to_owned(), FIX_ROW))
+    }
+
+    fn whole(&self, what: &str) -> Result<u64, Flaw> {
+        let plain = self.text.iter().all(u8::is_ascii_digit);
+        let number = self.utf8()?.parse().ok().filter(|_| plain);
+        number.ok_or_else(|| self.flaw(format!("not {what}"), FIX_ROW))
+    }
+}
+
+fn columns<const N: usize>(row: &[u8]) -> Result<[Field<'_>; N], Flaw> {
+    let mut start = 0;
+    let mut count = 0;
+    let mut columns = std::array::from_fn(|_| Field { start: 0, text: &[] });
+    for text in row.split(|byte| *byte == b',') {
+        if let Some(column) = columns.get_mut(count) {
+            *column = Field { start, text };
+        }
+        start += text.len() + 1;
+        count += 1;
+    }
+    if count == N {
+        return Ok(columns);
+    }
+    let reason = match row.is_empty() {
+        true => "an empty row".to_owned(),
+        false => format!("{count} columns where {N} must stand"),
+    };
+    Err(Flaw { at: 0..row.len(), reason, fix: FIX_ROW })
+}
+
+#[cfg(test)]
+#[path = "csv_tests.rs"]
+mod tests;

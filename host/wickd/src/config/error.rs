@@ -1,0 +1,80 @@
+//! What is wrong with a configuration, for people and for `--json`.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use miette::{Diagnostic, NamedSource, SourceSpan};
+use wickd_policy::yaml::Problem;
+
+/// Why a configuration was not taken.
+#[derive(Debug, thiserror::Error, Diagnostic)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("cannot read the configuration {}", path.display())]
+    #[diagnostic(help("name the file with `--config`, or create it"))]
+    Read {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The file says something that cannot be.
+    #[error("{} {} wrong in {file}", problems.len(), if problems.len() == 1 { "thing is" } else { "things are" })]
+    Wrong {
+        /// Which file.
+        file: String,
+        /// Everything that is wrong, by place; at least one.
+        #[related]
+        problems: Vec<ConfigProblem>,
+    },
+}
+
+/// One thing wrong in a configuration.
+#[derive(Debug, thiserror::Error, Diagnostic)]
+#[error("{file}:{line}:{column}: {reason}")]
+pub struct ConfigProblem {
+    /// Which file.
+    pub file: String,
+    /// Counted from 1.
+    pub line: u32,
+    /// Counted from 1, in characters.
+    pub column: u32,
+    /// What is wrong.
+    pub reason: String,
+    /// What to change.
+    #[help]
+    pub fix: String,
+    #[source_code]
+    excerpt: NamedSource<Arc<str>>,
+    #[label]
+    span: SourceSpan,
+}
+
+impl ConfigError {
+    /// Problems of a text with their excerpts. Also for what is found later, when a plugin's schema
+    /// is there and its settings turn out wrong.
+    pub fn wrong(path: &Path, text: &str, problems: Vec<Problem>) -> Self {
+        let file = path.display().to_string();
+        let text: Arc<str> = text.into();
+        let problem = |problem: Problem| ConfigProblem {
+            file: file.clone(),
+            line: problem.place.line,
+            column: problem.place.column,
+            reason: problem.reason,
+            fix: problem.fix,
+            excerpt: NamedSource::new(&file, Arc::clone(&text)),
+            span: problem.place.bytes.into(),
+        };
+        Self::Wrong { problems: problems.into_iter().map(problem).collect(), file: file.clone() }
+    }
+}
+
+/// A file's text, of which at most one byte more than `bytes_max` is read: enough to see that it is
+/// too long.
+pub(super) fn read_bounded(path: &Path, bytes_max: usize) -> io::Result<String> {
+    let mut text = String::new();
+    File::open(path)?.take(bytes_max as u64 + 1).read_to_string(&mut text)?;
+    Ok(text)
+}
