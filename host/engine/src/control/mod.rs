@@ -1,0 +1,268 @@
+//! Control: the one thread that decides what runs where.
+//!
+//! Comes in: admitted plugins, reports from lanes, the operator's words, the time. Goes out: mail for
+//! lanes, notices, snapshots. Whatever is slow happens here or in intake, never on a lane: making
+//! instances, warming them up, writing, dropping. Deliberately absent: ticks.
+
+mod inputs;
+mod prepare;
+mod registry;
+mod seating;
+mod slot;
+mod supervise;
+
+use std::collections::VecDeque;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+use std::time::Duration;
+
+use wickd_model::{Event, Instrument, Limits, SlotName};
+use wickd_sandbox::{Batch, Runtime};
+use wickd_store::{Audit, AuditEntry, Journal, Note, Record, Snapshots};
+
+use crate::clock::WallClock;
+use crate::intake::Plugin;
+use crate::lane::{FromLane, ToLane, Waker};
+use crate::market::Speed;
+use crate::notice::{Notice, Notices, Severity};
+use crate::pump::{Pump, Stream, Tap};
+
+use inputs::NodeControl;
+use registry::Registry;
+use seating::Pending;
+pub(crate) use slot::{SWAPS_KEPT, SlotControl, Standing, Supervision};
+
+/// How often lanes' reports are looked at while nothing else happens.
+const LOOK: Duration = Duration::from_millis(2);
+/// How long the end of a run may take until control goes on without a lane.
+const FINISH_DEADLINE_NS: u64 = 20_000_000_000;
+
+/// What control is told.
+pub(crate) enum ToControl {
+    /// A plugin passed intake.
+    Admitted(Arc<Plugin>),
+    /// A file was refused: whatever it held before still runs.
+    RefusedFile(PathBuf),
+    /// A file has gone.
+    Gone(PathBuf),
+    /// Every file that was there at the start has been read.
+    FoldersRead,
+    /// The feeds have ended.
+    FeedsOver,
+    /// Return a slot to its previous generation.
+    RollBack(SlotName),
+    /// End the run.
+    Stop,
+}
+
+/// A lane as control sees it.
+pub(crate) struct LaneControl {
+    pub(crate) mail: rtrb::Producer<ToLane>,
+    pub(crate) reports: rtrb::Consumer<FromLane>,
+    pub(crate) waker: Waker,
+    pub(crate) nodes: Vec<NodeControl>,
+    /// Who waits for a copy of the history, in the order of the requests.
+    pub(crate) awaiting: VecDeque<Pending>,
+    pub(crate) finished: bool,
+}
+
+impl LaneControl {
+    pub(crate) fn new(
+        mail: rtrb::Producer<ToLane>,
+        reports: rtrb::Consumer<FromLane>,
+        waker: Waker,
+    ) -> Self {
+        let (nodes, awaiting) = (Vec::new(), VecDeque::new());
+        Self { mail, reports, waker, nodes, awaiting, finished: false }
+    }
+
+    /// Hands mail over. A lane takes its mail between any two events, so a full box is a lane that
+    /// hangs in a host call, and waiting for it is all that is left.
+    pub(crate) fn send(&mut self, mail: ToLane) {
+        let mut mail = mail;
+        while let Err(rtrb::PushError::Full(back)) = self.mail.push(mail) {
+            if self.mail.is_abandoned() {
+                return;
+            }
+            mail = back;
+            self.waker.wake();
+            std::thread::yield_now();
+        }
+        self.waker.wake();
+    }
+}
+
+/// What survives, where the disk allows it.
+#[derive(Default)]
+pub(crate) struct Records {
+    pub(crate) journal: Option<Arc<Journal>>,
+    pub(crate) snapshots: Option<Snapshots>,
+    pub(crate) audit: Option<Audit>,
+}
+
+/// The market before it is pumped.
+pub(crate) struct Source {
+    pub(crate) stream: Stream,
+    pub(crate) taps: Vec<Tap>,
+    pub(crate) speed: Speed,
+}
+
+/// Control's state; its own thread is the only one that ever sees it.
+pub(crate) struct Control {
+    pub(crate) runtime: Runtime,
+    pub(crate) instruments: Vec<Instrument>,
+    pub(crate) limits: Limits,
+    pub(crate) notices: Notices,
+    pub(crate) clock: WallClock,
+    pub(crate) lanes: Vec<LaneControl>,
+    pub(crate) slots: Vec<SlotControl>,
+    pub(crate) records: Records,
+    pub(crate) mail: Receiver<ToControl>,
+    pub(crate) own: Sender<ToControl>,
+    /// Before the first event: the stream, waiting for the slots.
+    pub(crate) source: Option<Source>,
+    /// Last market event of the run before.
+    pub(crate) cursor: u64,
+    pub(crate) pump: Option<Pump>,
+    pub(crate) pump_gauge: Arc<std::sync::OnceLock<Arc<crate::pump::PumpGauge>>>,
+    pub(crate) registry: Registry,
+    pub(crate) batch: Batch,
+    /// Generations sent to empty slots and not confirmed yet.
+    pub(crate) seating: u32,
+    pub(crate) folders_read: bool,
+    pub(crate) finishing_since_ns: Option<u64>,
+}
+
+impl Control {
+    /// Runs until the end of the run; gives back the slots as they ended.
+    pub(crate) fn run(mut self) -> Vec<SlotControl> {
+        self.slots.iter().for_each(|slot| slot.stand("waiting", "for its plugin"));
+        loop {
+            match self.mail.recv_timeout(LOOK) {
+                Ok(mail) => self.take(mail),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => self.finish(),
+            }
+            self.read_reports();
+            self.start_the_market();
+            self.supervise();
+            if self.is_over() {
+                break;
+            }
+        }
+        if let Some(pump) = self.pump.take() {
+            pump.join();
+        }
+        self.slots
+    }
+
+    fn take(&mut self, mail: ToControl) {
+        match mail {
+            ToControl::Admitted(plugin) => self.admitted(plugin),
+            ToControl::RefusedFile(_) => {}
+            ToControl::Gone(path) => self.gone(&path),
+            ToControl::FoldersRead => {
+                self.folders_read = true;
+                self.say_who_waits();
+            }
+            ToControl::FeedsOver => {
+                self.say(Notice::info("feeds-over", "the feeds have ended"));
+                self.finish();
+            }
+            ToControl::RollBack(name) => self.roll_back(&name),
+            ToControl::Stop => self.finish(),
+        }
+    }
+
+    /// The market starts once every file has been read and every slot that can be seated is: so the
+    /// first event finds the same house in every run.
+    fn start_the_market(&mut self) {
+        let waiting = self.lanes.iter().any(|lane| !lane.awaiting.is_empty());
+        if !self.folders_read || self.seating > 0 || waiting || self.finishing_since_ns.is_some() {
+            return;
+        }
+        let Some(Source { stream, taps, speed }) = self.source.take() else { return };
+        match stream.pump(taps, speed, self.notices.clone(), self.own.clone()) {
+            Ok(pump) => {
+                let _ = self.pump_gauge.set(pump.gauge.clone());
+                self.pump = Some(pump);
+                self.say(Notice::info("market-open", "the market is open"));
+            }
+            Err(error) => {
+                self.say(Notice::error("market-failed", format!("no market: {error}")));
+            }
+        }
+    }
+
+    fn read_reports(&mut self) {
+        for lane in 0..self.lanes.len() {
+            while let Ok(report) = self.lanes[lane].reports.pop() {
+                self.reported(lane, report);
+            }
+        }
+    }
+
+    /// Stops the pump and asks every lane to bring its slots to their end.
+    fn finish(&mut self) {
+        if self.finishing_since_ns.is_some() {
+            return;
+        }
+        self.finishing_since_ns = Some(self.clock.now_ns());
+        self.source = None;
+        if let Some(pump) = &self.pump {
+            pump.stop.store(true, std::sync::atomic::Ordering::Relaxed);
+        }
+        self.lanes.iter_mut().for_each(|lane| lane.send(ToLane::Finish));
+    }
+
+    fn is_over(&self) -> bool {
+        let Some(since_ns) = self.finishing_since_ns else { return false };
+        let late = self.clock.now_ns().saturating_sub(since_ns) > FINISH_DEADLINE_NS;
+        self.lanes.iter().all(|lane| lane.finished) || late
+    }
+
+    /// A notice, and a line in the audit log for those that matter later.
+    pub(crate) fn say(&self, notice: Notice) {
+        let lasting = notice.severity > Severity::Info
+            || matches!(notice.code, "swapped" | "seated" | "stopped" | "swap-kept");
+        if let Some(audit) = self.records.audit.as_ref().filter(|_| lasting) {
+            let entry = AuditEntry {
+                ts_ns: self.clock.now_ns(),
+                kind: notice.code.to_owned(),
+                subject: notice.slot.clone().or(notice.place.clone()).unwrap_or_default(),
+                detail: serde_json::to_value(&notice).unwrap_or_default(),
+            };
+            if let Err(error) = audit.append(&[entry]) {
+                let text = format!("the audit log takes nothing: {error}");
+                self.notices.say(Notice::error("audit-failed", text));
+            }
+        }
+        self.notices.say(notice);
+    }
+
+    /// A line in the journal about a slot's life.
+    pub(crate) fn note(&self, place: usize, note: Note) {
+        let Some(journal) = &self.records.journal else { return };
+        let slot = &self.slots[place];
+        let ts_event = self
+            .pump_gauge
+            .get()
+            .map_or(0, |gauge| gauge.ts_event.load(std::sync::atomic::Ordering::Relaxed));
+        let record =
+            Record::Note { slot: slot.key, generation: slot.generations, ts_event, note };
+        if let Err(error) = journal.append(&[record]) {
+            let text = format!("the journal takes no notes: {error}");
+            self.notices.say(Notice::error("journal-failed", text));
+        }
+    }
+
+    pub(crate) fn slot_place(&self, key: u32) -> Option<usize> {
+        self.slots.iter().position(|slot| slot.key == key)
+    }
+
+    /// The events a lane's history would hold at the start of this run.
+    pub(crate) fn past(&self) -> Vec<Event> {
+        self.source.as_ref().map_or_else(Vec::new, |source| source.stream.past.iter().copied().collect())
+    }
+}

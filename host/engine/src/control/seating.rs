@@ -1,0 +1,356 @@
+//! From an admitted plugin to a generation on its lane.
+//!
+//! A slot with nobody in it is seated; a slot with a generation is offered a candidate, which the
+//! lane runs in shadow, cuts over to and keeps on probation. A generation whose state cannot be
+//! carried is warmed up here with the lane's history before it is sent.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use wickd_model::Event;
+use wickd_sandbox::Batch;
+
+use super::Control;
+use super::prepare::{Kitchen, Prepared, Unprepared};
+use super::slot::Running;
+use crate::intake::Plugin;
+use crate::lane::{Body, HISTORY_EVENTS, NodeId, ToLane};
+use crate::notice::{Detail, Notice};
+
+/// Times a generation that fell behind its lane is warmed up again.
+const CATCH_UPS_MAX: u32 = 5;
+
+/// A generation that waits for a copy of its lane's history.
+pub(crate) struct Pending {
+    pub(crate) slot: usize,
+    pub(crate) body: Box<Body>,
+    /// It has heard everything up to here; 0 for nothing.
+    pub(crate) since: u64,
+    pub(crate) restored: bool,
+    pub(crate) tries: u32,
+    pub(crate) warm_up_events: u64,
+}
+
+impl Control {
+    pub(super) fn kitchen(&self) -> Kitchen<'_> {
+        Kitchen { runtime: &self.runtime, instruments: &self.instruments, limits: self.limits }
+    }
+
+    pub(super) fn admitted(&mut self, plugin: Arc<Plugin>) {
+        match self.registry.add(plugin.clone()) {
+            Ok(None) => {}
+            Ok(Some(hidden)) => {
+                let text = format!("{} is also in {hidden}, with other bytes", plugin.label());
+                let notice = Notice::warn("version-twice", text)
+                    .place(plugin.path.display())
+                    .fix("the file read last is used; give one of them another version");
+                self.say(notice);
+            }
+            Err(most) => {
+                let text = format!("{most} plugins are loaded; {} is not", plugin.label());
+                self.say(Notice::error("plugins-full", text).fix("remove files from the folders"));
+                return;
+            }
+        }
+        self.inputs_changed(&plugin);
+        for place in 0..self.slots.len() {
+            self.consider(place);
+        }
+    }
+
+    pub(super) fn gone(&mut self, path: &Path) {
+        let Some(plugin) = self.registry.remove(path) else { return };
+        let notice = Notice::info("file-gone", "its file was removed")
+            .plugin(plugin.label(), plugin.digest)
+            .place(path.display());
+        self.say(notice);
+        for place in 0..self.slots.len() {
+            let slot = &self.slots[place];
+            let runs = slot.running.as_ref().is_some_and(|r| r.plugin.digest == plugin.digest);
+            let elsewhere = self.registry.all().iter().any(|p| p.digest == plugin.digest);
+            if !runs || elsewhere {
+                continue;
+            }
+            self.consider(place);
+            let slot = &mut self.slots[place];
+            if slot.offered.is_none() && !slot.stopping {
+                slot.stopping = true;
+                let (key, lane) = (slot.key, slot.lane);
+                self.lanes[lane].send(ToLane::Save(key));
+                self.lanes[lane].send(ToLane::Stop(key));
+            }
+        }
+    }
+
+    /// Once every file has been read: which slots have nothing to run.
+    pub(super) fn say_who_waits(&mut self) {
+        for place in 0..self.slots.len() {
+            let slot = &self.slots[place];
+            if slot.running.is_some() || slot.offered.is_some() || slot.waits_for.is_some() {
+                continue;
+            }
+            let (name, plugin, range) = (&slot.plan.name, &slot.plan.plugin, &slot.plan.range);
+            let there = self.registry.versions(plugin);
+            let why = format!("for plugin `{plugin}` {range} (there: {there})");
+            slot.stand("waiting", why.clone());
+            let notice = Notice::warn("slot-waits", format!("waits {why}"))
+                .slot(name)
+                .fix(format!("drop a fitting {plugin}.wasm into a watched folder"));
+            self.say(notice);
+            self.slots[place].waits_for = Some(why);
+        }
+    }
+
+    /// Gives a slot the best plugin there is for it, unless it has it.
+    pub(super) fn consider(&mut self, place: usize) {
+        let slot = &self.slots[place];
+        if slot.supervision.due_ns.is_some() && slot.running.is_none() {
+            // It is waiting out its backoff; other bytes end that at once.
+            let last = slot.last_digest();
+            let best = self.best_for(place);
+            if best.as_ref().map(|plugin| plugin.digest) == last {
+                return;
+            }
+        }
+        let Some(plugin) = self.best_for(place) else { return };
+        let slot = &self.slots[place];
+        let runs = slot.running.as_ref().is_some_and(|r| r.plugin.digest == plugin.digest);
+        let offered = slot.offered.as_ref().is_some_and(|p| p.digest == plugin.digest);
+        if (runs && slot.offered.is_none()) || offered {
+            return;
+        }
+        self.supply(place, &plugin);
+    }
+
+    fn best_for(&self, place: usize) -> Option<Arc<Plugin>> {
+        let slot = &self.slots[place];
+        self.registry.best(&slot.plan.plugin, &slot.plan.range, &slot.barred_digests())
+    }
+
+    /// Prepares a generation from these bytes and sends it to the slot's lane.
+    pub(super) fn supply(&mut self, place: usize, plugin: &Arc<Plugin>) {
+        let generation = self.slots[place].generations + 1;
+        let prepared = self.kitchen().strategy(plugin, &self.slots[place].plan, generation);
+        let prepared = prepared.and_then(|prepared| {
+            let handles = self.inputs_for(place, plugin, &prepared)?;
+            Ok((prepared, handles))
+        });
+        match prepared {
+            Ok((prepared, handles)) => self.send(place, plugin, prepared, handles),
+            Err(unprepared) => self.unprepared(place, plugin, unprepared),
+        }
+    }
+
+    fn send(
+        &mut self,
+        place: usize,
+        plugin: &Arc<Plugin>,
+        prepared: Prepared,
+        handles: Box<[NodeId]>,
+    ) {
+        let Prepared { mut body, needs, config } = prepared;
+        body.guest.host_mut().handles = handles;
+        let (lane, key) = (self.slots[place].lane, self.slots[place].key);
+        let bars: Vec<_> = body.wants.bars().to_vec();
+        for (instrument, secs) in bars {
+            self.lanes[lane].send(ToLane::Bars(instrument, secs));
+        }
+        let slot = &mut self.slots[place];
+        slot.generations += 1;
+        slot.offered = Some(plugin.clone());
+        slot.waits_for = None;
+        slot.stopping = false;
+        slot.next = Some(Running {
+            plugin: plugin.clone(),
+            state_version: body.state_version,
+            config,
+        });
+        if let Some(running) = &slot.running {
+            let carries = running.state_version > 0 && body.state_version > 0;
+            let trial = slot.plan.trial;
+            slot.stand("shadow", format!("{} is on trial", plugin.label()));
+            if carries || needs.warm_up_events == 0 {
+                let (heard_seq, warm_up_events) = (0, 0);
+                let offer = ToLane::Offer { key, body, trial, heard_seq, warm_up_events };
+                self.lanes[lane].send(offer);
+                return;
+            }
+            return self.warm_up(place, body, 0, false, needs.warm_up_events);
+        }
+        // Nobody is there: start from the last saved state, or from the past, or from nothing.
+        let (since, restored) = self.restore(place, &mut body);
+        if self.pump.is_none() {
+            return self.seat_before_the_market(place, body, since, restored, needs.warm_up_events);
+        }
+        match since {
+            0 if needs.warm_up_events == 0 => self.seat(place, body, 0, restored),
+            _ => self.warm_up(place, body, since, restored, needs.warm_up_events),
+        }
+    }
+
+    /// Restores the slot's last saved state; says up to which market event it knows everything.
+    fn restore(&mut self, place: usize, body: &mut Body) -> (u64, bool) {
+        let slot = &self.slots[place];
+        let Some(saved) = slot.saved.as_ref().filter(|_| body.state_version > 0) else {
+            return (0, false);
+        };
+        match body.guest.restore(saved.state_version, &saved.bytes) {
+            Ok(Ok(())) => {
+                body.seq = saved.seq;
+                (saved.market_seq, true)
+            }
+            Ok(Err(reason)) => {
+                let text = format!("it does not take the saved state ({reason}) and starts anew");
+                self.say(Notice::warn("state-refused", text).slot(&slot.plan.name));
+                (0, false)
+            }
+            // The instance is of no use any more; the lane will find out and say so.
+            Err(_) => (0, false),
+        }
+    }
+
+    fn seat_before_the_market(
+        &mut self,
+        place: usize,
+        mut body: Box<Body>,
+        since: u64,
+        restored: bool,
+        warm_up_events: u32,
+    ) {
+        let past = self.past();
+        let from = match since {
+            0 => past.len().saturating_sub(warm_up_events as usize),
+            since => past.partition_point(|event| event.at().seq <= since),
+        };
+        // A state that ends before the past that is known leaves a gap, as a stop of the house does.
+        match body.catch_up(&past[from..], &mut self.batch) {
+            Ok(_) => self.seat(place, body, 0, restored),
+            Err(fault) => {
+                let plugin = self.slots[place].offered.clone();
+                if let Some(plugin) = plugin {
+                    self.unprepared(place, &plugin, Unprepared::Fault(fault));
+                }
+            }
+        }
+    }
+
+    fn seat(&mut self, place: usize, body: Box<Body>, heard_seq: u64, restored: bool) {
+        let (lane, key) = (self.slots[place].lane, self.slots[place].key);
+        self.seating += 1;
+        self.lanes[lane].send(ToLane::Seat { key, body, heard_seq, restored });
+    }
+
+    /// Asks the lane for its history; the answer goes on in [`Self::history`].
+    fn warm_up(
+        &mut self,
+        place: usize,
+        body: Box<Body>,
+        since: u64,
+        restored: bool,
+        warm_up_events: u32,
+    ) {
+        let events = match since {
+            0 => warm_up_events as usize,
+            _ => HISTORY_EVENTS,
+        };
+        let (tries, warm_up_events) = (0, 0);
+        let pending = Pending { slot: place, body, since, restored, tries, warm_up_events };
+        self.ask_for_history(pending, events);
+    }
+
+    fn ask_for_history(&mut self, pending: Pending, events: usize) {
+        let lane = &mut self.lanes[self.slots[pending.slot].lane];
+        lane.awaiting.push_back(pending);
+        lane.send(ToLane::History(Vec::with_capacity(events.min(HISTORY_EVENTS))));
+    }
+
+    /// A lane's history has come for the generation that asked first.
+    pub(super) fn history(&mut self, lane: usize, events: &[Event], head: u64) {
+        let Some(mut pending) = self.lanes[lane].awaiting.pop_front() else { return };
+        let place = pending.slot;
+        let from = events.partition_point(|event| event.at().seq <= pending.since);
+        let mut batch = std::mem::replace(&mut self.batch, Batch::default());
+        let heard = pending.body.catch_up(&events[from..], &mut batch);
+        self.batch = batch;
+        let (key, trial) = (self.slots[place].key, self.slots[place].plan.trial);
+        match heard {
+            Ok(heard) => {
+                pending.warm_up_events += u64::from(heard);
+                self.slots[place].warmed = pending.warm_up_events;
+                self.slots[place].heard_to = head;
+                let Pending { body, restored, warm_up_events, .. } = pending;
+                if self.slots[place].running.is_some() {
+                    let heard_seq = head;
+                    let offer = ToLane::Offer { key, body, trial, heard_seq, warm_up_events };
+                    self.lanes[lane].send(offer);
+                } else {
+                    self.seat(place, body, head, restored);
+                }
+            }
+            Err(fault) => {
+                if let Some(plugin) = self.slots[place].offered.clone() {
+                    self.unprepared(place, &plugin, Unprepared::Fault(fault));
+                }
+            }
+        }
+    }
+
+    /// A generation was too slow for its lane: warm it up with what it missed, and try again.
+    pub(super) fn fell_behind(&mut self, place: usize, body: Box<Body>, by: u64) {
+        let slot = &mut self.slots[place];
+        slot.catch_ups += 1;
+        if slot.catch_ups > CATCH_UPS_MAX {
+            slot.catch_ups = 0;
+            slot.offered = None;
+            let name = slot.plan.name.clone();
+            let text = format!("its warm-up is slower than the market; {by} events behind");
+            self.say(Notice::warn("candidate-refused", text).slot(name));
+            return;
+        }
+        // Where the history does not reach back to `since`, the gap is what it was too slow for.
+        let (since, restored) = (self.slots[place].heard_to, self.slots[place].saved.is_some());
+        let (tries, warm_up_events) = (0, self.slots[place].warmed);
+        let pending = Pending { slot: place, body, since, restored, tries, warm_up_events };
+        self.ask_for_history(pending, HISTORY_EVENTS);
+    }
+
+    /// A slot does not get a generation from these bytes; whatever runs goes on.
+    pub(super) fn unprepared(&mut self, place: usize, plugin: &Plugin, why: Unprepared) {
+        let slot = &mut self.slots[place];
+        slot.offered = None;
+        let name = slot.plan.name.clone();
+        if let Unprepared::Missing(what) = &why {
+            if slot.waits_for.as_ref() != Some(what) {
+                slot.waits_for = Some(what.clone());
+                let what = what.clone();
+                self.slots[place].stand("waiting", what.clone());
+                let notice = Notice::warn("slot-waits", format!("waits: {what}"))
+                    .slot(name)
+                    .plugin(plugin.label(), plugin.digest)
+                    .fix("drop the missing plugin into a watched folder");
+                self.say(notice);
+            }
+            return;
+        }
+        let text = why.to_string();
+        slot.barred.insert(plugin.digest, text.clone());
+        if slot.running.is_none() {
+            slot.stand("waiting", text.clone());
+            slot.waits_for = Some(text.clone());
+        } else {
+            slot.stand("live", String::new());
+        }
+        let mut notice = Notice::warn("generation-refused", text)
+            .slot(name)
+            .plugin(plugin.label(), plugin.digest);
+        notice = match why {
+            Unprepared::Fault(fault) => {
+                let hint = fault.kind.hint();
+                notice.fix(hint).detail(Detail::Fault(fault))
+            }
+            Unprepared::Config(_) => notice.fix("mend the slot's `config:`"),
+            _ => notice.fix("mend the plugin, or the slot's `config:`"),
+        };
+        self.say(notice);
+    }
+}

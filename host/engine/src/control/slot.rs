@@ -1,0 +1,241 @@
+//! One slot as control sees it: which bytes run, which are barred, when it comes back.
+//!
+//! Comes in: happenings and the time. Goes out: what to do next. Deliberately absent: doing it.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use wickd_model::{Digest, Entry};
+
+use crate::intake::Plugin;
+use crate::lane::{Accounts, Gauge, Saved};
+use crate::plan::{RestartPlan, SlotPlan};
+
+/// How a slot is, for people.
+#[derive(Clone, Debug, Default, serde::Serialize)]
+pub struct Standing {
+    /// One word: `waiting`, `live`, `shadow`, `probation`, `backoff`, `quarantined`, `stopped`.
+    pub state: &'static str,
+    /// The plugin's version.
+    pub version: String,
+    /// The bytes.
+    pub digest: Option<Digest>,
+    /// Why it is not live, where it is not.
+    pub why: String,
+}
+
+/// A slot under control.
+pub(crate) struct SlotControl {
+    pub(crate) plan: SlotPlan,
+    /// Its number in the journal.
+    pub(crate) key: u32,
+    pub(crate) lane: usize,
+    pub(crate) gauge: Arc<Gauge>,
+    pub(crate) standing: Arc<Mutex<Standing>>,
+    /// What trades now.
+    pub(crate) running: Option<Running>,
+    /// What is on its way to the lane or in its shadow run.
+    pub(crate) offered: Option<Arc<Plugin>>,
+    /// The generation before, while it is warm.
+    pub(crate) previous: Option<Running>,
+    /// Bytes this slot does not take any more, and why.
+    pub(crate) barred: BTreeMap<Digest, String>,
+    pub(crate) generations: u32,
+    /// The latest saved state.
+    pub(crate) saved: Option<Saved>,
+    pub(crate) next_snapshot_ns: u64,
+    pub(crate) supervision: Supervision,
+    pub(crate) swaps: Vec<Accounts>,
+    pub(crate) last_fault: Option<Box<wickd_model::Fault>>,
+    /// What `running` becomes once the lane has it.
+    pub(crate) next: Option<Running>,
+    /// The bytes of the generation that ran last.
+    pub(crate) last: Option<Digest>,
+    /// Past events the generation on its way was warmed up with.
+    pub(crate) warmed: u64,
+    /// The last market event of that warm-up.
+    pub(crate) heard_to: u64,
+    /// Times it was too slow for its lane.
+    pub(crate) catch_ups: u32,
+    /// Log lines the guest lost to its budget.
+    pub(crate) log_dropped: u64,
+    /// What it waits for, so that it is said once.
+    pub(crate) waits_for: Option<String>,
+    pub(crate) stopping: bool,
+}
+
+/// Swaps kept with their accounts: the display shows the last ones, the audit log has all.
+pub(crate) const SWAPS_KEPT: usize = 64;
+
+/// A generation on the lane.
+#[derive(Clone)]
+pub(crate) struct Running {
+    pub(crate) plugin: Arc<Plugin>,
+    pub(crate) state_version: u32,
+    pub(crate) config: Arc<[Entry]>,
+}
+
+impl SlotControl {
+    /// A slot before anything was found for it.
+    pub(crate) fn new(
+        plan: SlotPlan,
+        key: u32,
+        lane: usize,
+        gauge: Arc<Gauge>,
+        saved: Option<Saved>,
+    ) -> Self {
+        let supervision = Supervision::new(plan.restart, u64::from(key) << 32 | 0x5eed);
+        Self {
+            plan,
+            key,
+            lane,
+            gauge,
+            standing: Arc::default(),
+            running: None,
+            offered: None,
+            previous: None,
+            barred: BTreeMap::new(),
+            generations: 0,
+            saved,
+            next_snapshot_ns: 0,
+            supervision,
+            swaps: Vec::new(),
+            last_fault: None,
+            next: None,
+            last: None,
+            warmed: 0,
+            heard_to: 0,
+            catch_ups: 0,
+            log_dropped: 0,
+            waits_for: None,
+            stopping: false,
+        }
+    }
+
+    pub(crate) fn barred_digests(&self) -> BTreeSet<Digest> {
+        self.barred.keys().copied().collect()
+    }
+
+    pub(crate) fn last_digest(&self) -> Option<Digest> {
+        self.last
+    }
+
+    pub(crate) fn stand(&self, state: &'static str, why: impl Into<String>) {
+        let running = self.running.as_ref().map(|running| &running.plugin);
+        let shown = running.or(self.offered.as_ref());
+        *self.standing.lock().unwrap_or_else(PoisonError::into_inner) = Standing {
+            state,
+            version: shown.map_or_else(String::new, |plugin| plugin.manifest.version.to_string()),
+            digest: shown.map(|plugin| plugin.digest),
+            why: why.into(),
+        };
+    }
+
+    pub(crate) fn note_swap(&mut self, accounts: Accounts) {
+        let known = self.swaps.iter_mut().rev().find(|swap| swap.generation == accounts.generation);
+        match known {
+            Some(swap) => *swap = accounts,
+            None => {
+                if self.swaps.len() == SWAPS_KEPT {
+                    self.swaps.remove(0);
+                }
+                self.swaps.push(accounts);
+            }
+        }
+    }
+}
+
+/// Failures of the bytes that run now, and what follows from them.
+pub(crate) struct Supervision {
+    plan: RestartPlan,
+    failures_ns: VecDeque<u64>,
+    /// When to start again.
+    pub(crate) due_ns: Option<u64>,
+    /// Makes the waits of many slots differ.
+    jitter: u64,
+}
+
+/// What follows from a failure.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Sentence {
+    /// Start again after this many milliseconds.
+    Restart(u64),
+    /// These bytes have failed too often.
+    Quarantine,
+}
+
+impl Supervision {
+    pub(crate) fn new(plan: RestartPlan, seed: u64) -> Self {
+        Self { plan, failures_ns: VecDeque::new(), due_ns: None, jitter: seed | 1 }
+    }
+
+    /// Counts a failure. More than `restarts_max` within the window is the end for these bytes.
+    pub(crate) fn failed(&mut self, now_ns: u64) -> Sentence {
+        let window_ns = self.plan.window_ms.saturating_mul(1_000_000);
+        self.failures_ns.retain(|at| now_ns.saturating_sub(*at) < window_ns);
+        self.failures_ns.push_back(now_ns);
+        if self.failures_ns.len() > self.plan.restarts_max as usize {
+            self.failures_ns.clear();
+            self.due_ns = None;
+            return Sentence::Quarantine;
+        }
+        let doublings = (self.failures_ns.len() as u32 - 1).min(20);
+        let wait_ms = self.plan.backoff_ms.saturating_mul(1 << doublings);
+        let wait_ms = wait_ms.min(self.plan.backoff_max_ms);
+        // Xorshift (Marsaglia 2003): up to a quarter longer, so that slots do not return together.
+        self.jitter ^= self.jitter << 13;
+        self.jitter ^= self.jitter >> 7;
+        self.jitter ^= self.jitter << 17;
+        let wait_ms = wait_ms + self.jitter % (wait_ms / 4 + 1);
+        self.due_ns = Some(now_ns.saturating_add(wait_ms.saturating_mul(1_000_000)));
+        Sentence::Restart(wait_ms)
+    }
+
+    /// Other bytes start with a clean sheet.
+    pub(crate) fn forget(&mut self) {
+        self.failures_ns.clear();
+        self.due_ns = None;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const PLAN: RestartPlan =
+        RestartPlan { restarts_max: 3, window_ms: 1_000, backoff_ms: 10, backoff_max_ms: 50 };
+
+    #[test]
+    fn the_fourth_failure_within_the_window_is_the_last() {
+        let mut supervision = Supervision::new(PLAN, 7);
+        for at in 0..3 {
+            assert!(matches!(supervision.failed(at * 1_000_000), Sentence::Restart(_)));
+        }
+        assert_eq!(supervision.failed(3_000_000), Sentence::Quarantine);
+        assert_eq!(supervision.due_ns, None);
+    }
+
+    #[test]
+    fn failures_far_apart_never_quarantine() {
+        let mut supervision = Supervision::new(PLAN, 7);
+        for at in 0..100 {
+            assert!(matches!(supervision.failed(at * 400_000_000), Sentence::Restart(_)));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_wait_is_capped_and_jittered_by_at_most_a_quarter(
+            seed: u64, steps in prop::collection::vec(0u64..2_000, 1..40),
+        ) {
+            let (mut supervision, mut now_ms) = (Supervision::new(PLAN, seed), 0);
+            for step in steps {
+                now_ms += step;
+                if let Sentence::Restart(wait_ms) = supervision.failed(now_ms * 1_000_000) {
+                    prop_assert!((10..=62).contains(&wait_ms));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,381 @@
+//! What lanes report, and what follows: restarts with backoff, quarantine, rollback, snapshots.
+//!
+//! Comes in: reports and the time. Goes out: the next generation, a snapshot on disk, a notice.
+//! Whatever a lane retires is dropped here, where unmapping memory disturbs no tick.
+
+use wickd_model::{Digest, Fault};
+use wickd_store::{Note, Provenance, Snapshot, SnapshotPut};
+
+use super::Control;
+use super::slot::{Running, Sentence};
+use crate::lane::{Accounts, FromLane, Refusal, Role, Saved, ToLane, Verdict};
+use crate::notice::{Detail, Notice};
+
+/// Log lines shown per report; the guest's own budget bounds the rest.
+const NS_PER_MS: u64 = 1_000_000;
+
+impl Control {
+    pub(super) fn reported(&mut self, lane: usize, report: FromLane) {
+        match report {
+            FromLane::Seated { key, accounts } => self.seated(key, accounts),
+            FromLane::Swapped(key, accounts) => self.swapped(key, accounts),
+            FromLane::Refused { key, digest, refusal, body } => {
+                let Some(place) = self.slot_place(key) else { return };
+                if self.slots[place].running.is_none() {
+                    self.seating = self.seating.saturating_sub(1);
+                }
+                match (refusal, body) {
+                    (Refusal::Behind(by), Some(body)) => self.fell_behind(place, body, by),
+                    (refusal, _) => self.refused(place, digest, refusal),
+                }
+            }
+            FromLane::Fault { key, role, fault, digest, took_over, market_seq } => {
+                if let Some(place) = self.slot_place(key) {
+                    self.failed(place, role, fault, digest, took_over, market_seq);
+                }
+            }
+            FromLane::NodeFault { node, fault } => self.node_failed(lane, node, fault),
+            FromLane::Saved(key, saved) => {
+                if let Some(place) = self.slot_place(key) {
+                    self.saved(place, *saved);
+                }
+            }
+            FromLane::Stopped(key) => self.stopped(key),
+            FromLane::Log(key, lines, dropped) => self.guest_said(key, &lines, dropped),
+            FromLane::History(events, head) => self.history(lane, &events, head),
+            FromLane::Retired(retired) => drop(retired),
+            FromLane::Finished => self.lanes[lane].finished = true,
+        }
+    }
+
+    fn provenance(&self, place: usize) -> Provenance {
+        let slot = &self.slots[place];
+        let component = slot.running.as_ref().map_or(Digest([0; 32]), |r| r.plugin.digest);
+        Provenance { component, config: slot.plan.config }
+    }
+
+    fn seated(&mut self, key: u32, accounts: Accounts) {
+        self.seating = self.seating.saturating_sub(1);
+        let Some(place) = self.slot_place(key) else { return };
+        let now_ns = self.clock.now_ns();
+        let slot = &mut self.slots[place];
+        slot.running = slot.next.take();
+        slot.offered = None;
+        slot.previous = None;
+        slot.catch_ups = 0;
+        slot.supervision.due_ns = None;
+        slot.next_snapshot_ns = now_ns + slot.plan.snapshot_every_ms * NS_PER_MS;
+        let Some(running) = slot.running.clone() else { return };
+        slot.last = Some(running.plugin.digest);
+        slot.stand("live", "");
+        let restored = slot.saved.is_some() && running.state_version > 0;
+        let how = if restored { "with its saved state" } else { "afresh" };
+        let text = format!("generation {} is live {how}", accounts.generation);
+        let notice = Notice::info("seated", text)
+            .slot(&slot.plan.name)
+            .plugin(running.plugin.label(), running.plugin.digest);
+        self.say(notice);
+        self.note(place, Note::Started(self.provenance(place)));
+    }
+
+    /// A cut was made, or the verdict on one has come.
+    fn swapped(&mut self, key: u32, accounts: Accounts) {
+        let Some(place) = self.slot_place(key) else { return };
+        let slot = &mut self.slots[place];
+        slot.note_swap(accounts);
+        match accounts.verdict {
+            Verdict::OnProbation => {
+                let next = slot.next.take();
+                slot.previous = std::mem::replace(&mut slot.running, next);
+                slot.offered = None;
+                slot.supervision.forget();
+                slot.last = Some(accounts.to);
+                slot.stand("probation", "");
+                let carried = match accounts.state_bytes {
+                    Some(bytes) => format!("{bytes} bytes of state carried"),
+                    None => format!("warmed up with {} events", accounts.warm_up_events),
+                };
+                let text = format!(
+                    "swapped to generation {} after event {}: gap {:.1} µs, 0 lost, {carried}",
+                    accounts.generation,
+                    accounts.cut_seq,
+                    accounts.gap_ns as f64 / 1e3,
+                );
+                let label = slot.running.as_ref().map(|r| r.plugin.label()).unwrap_or_default();
+                let notice = Notice::info("swapped", text)
+                    .slot(&slot.plan.name)
+                    .plugin(label, accounts.to)
+                    .detail(Detail::Swap(accounts));
+                self.say(notice);
+                self.note(place, Note::Swapped(self.provenance(place)));
+            }
+            Verdict::Kept => {
+                slot.previous = None;
+                slot.stand("live", "");
+                let text = format!("generation {} stays: probation is over", accounts.generation);
+                let notice = Notice::info("swap-kept", text)
+                    .slot(&slot.plan.name)
+                    .detail(Detail::Swap(accounts));
+                self.say(notice);
+                self.consider(place);
+            }
+            Verdict::RolledBack => {
+                // The operator's word: the bytes that left do not come back by themselves.
+                slot.barred.insert(accounts.to, "the operator rolled it back".into());
+                slot.running = slot.previous.take();
+                self.rolled_back(place, "the operator asked for it");
+            }
+        }
+    }
+
+    fn rolled_back(&mut self, place: usize, why: &str) {
+        let slot = &mut self.slots[place];
+        slot.offered = None;
+        slot.last = slot.running.as_ref().map(|running| running.plugin.digest);
+        slot.stand("live", "");
+        let label = slot.running.as_ref().map(|r| r.plugin.label()).unwrap_or_default();
+        let text = format!("back to {label}: {why}");
+        let mut notice = Notice::warn("rolled-back", text).slot(&slot.plan.name);
+        if let Some(running) = &slot.running {
+            notice = notice.plugin(&label, running.plugin.digest);
+        }
+        self.say(notice);
+        self.note(place, Note::RolledBack(self.provenance(place)));
+    }
+
+    fn refused(&mut self, place: usize, digest: Digest, refusal: Refusal) {
+        let slot = &mut self.slots[place];
+        let label = slot.next.take().map(|next| next.plugin.label()).unwrap_or_default();
+        slot.offered = None;
+        let (text, fix) = match &refusal {
+            Refusal::State(reason) => (
+                format!("it does not take the state of the one before: {reason}"),
+                "let `restore` accept the older version, or raise the state version",
+            ),
+            Refusal::Failed(fault) => (fault.to_string(), fault.kind.hint()),
+            Refusal::Differs { compared, differed } => (
+                format!("{differed} of {compared} decisions differ from the live generation's"),
+                "set `swap.agree: false` to let it go live all the same",
+            ),
+            Refusal::Behind(by) => (format!("{by} events behind the market"), "make it faster"),
+            Refusal::NoSlot => ("there is no earlier generation to return to".into(), "wait"),
+        };
+        if !matches!(refusal, Refusal::NoSlot) {
+            slot.barred.insert(digest, text.clone());
+        }
+        if slot.running.is_some() {
+            slot.stand("live", "");
+        } else {
+            slot.stand("waiting", text.clone());
+        }
+        let mut notice =
+            Notice::warn("candidate-refused", text).slot(&slot.plan.name).plugin(label, digest);
+        notice = notice.fix(fix);
+        if let Refusal::Failed(fault) = refusal {
+            notice = notice.detail(Detail::Fault(fault));
+        }
+        self.say(notice);
+    }
+
+    fn failed(
+        &mut self,
+        place: usize,
+        role: Role,
+        fault: Box<Fault>,
+        digest: Digest,
+        took_over: Option<Digest>,
+        market_seq: u64,
+    ) {
+        let slot = &mut self.slots[place];
+        slot.last_fault = Some(fault.clone());
+        let label = match role {
+            Role::Live => slot.running.as_ref().map(|r| r.plugin.label()),
+            Role::Candidate => slot.next.as_ref().map(|r| r.plugin.label()),
+            Role::Previous => slot.previous.as_ref().map(|r| r.plugin.label()),
+        };
+        let text = format!("{fault}, at event {market_seq}");
+        let code = match role {
+            Role::Live => "plugin-failed",
+            Role::Candidate => "candidate-failed",
+            Role::Previous => "previous-failed",
+        };
+        let hint = fault.kind.hint();
+        let notice = Notice::warn(code, text)
+            .slot(&slot.plan.name)
+            .plugin(label.unwrap_or_default(), digest)
+            .fix(hint)
+            .detail(Detail::Fault(fault.clone()));
+        self.say(notice);
+        let slot = &mut self.slots[place];
+        match (role, took_over) {
+            (Role::Live, None) => self.comes_back(place, digest, &fault),
+            (Role::Live, Some(new)) if slot.is_previous(new) => {
+                // It failed on probation: the one before it goes on as if nothing had been.
+                slot.barred.insert(digest, fault.to_string());
+                slot.running = slot.previous.take();
+                slot.settle_swap(Verdict::RolledBack);
+                self.rolled_back(place, "the new generation failed on probation");
+            }
+            // The candidate took over; its accounts come as a swap, or it is the live one now.
+            (Role::Live, Some(new)) => {
+                if slot.next.as_ref().is_some_and(|next| next.plugin.digest == new) {
+                    slot.running = slot.next.take();
+                    slot.offered = None;
+                    slot.last = Some(new);
+                    slot.stand("live", "");
+                }
+            }
+            (Role::Candidate, _) => {
+                slot.barred.insert(digest, fault.to_string());
+                (slot.offered, slot.next) = (None, None);
+                slot.stand("live", "");
+            }
+            (Role::Previous, _) => slot.previous = None,
+        }
+    }
+
+    /// The slot is empty: restart after a wait, or no more with these bytes.
+    fn comes_back(&mut self, place: usize, digest: Digest, fault: &Fault) {
+        let now_ns = self.clock.now_ns();
+        let slot = &mut self.slots[place];
+        slot.running = None;
+        slot.previous = None;
+        (slot.offered, slot.next) = (None, None);
+        match slot.supervision.failed(now_ns) {
+            Sentence::Restart(wait_ms) => {
+                slot.stand("backoff", format!("{fault}; again in {wait_ms} ms"));
+            }
+            Sentence::Quarantine => {
+                slot.barred.insert(digest, fault.to_string());
+                slot.stand("quarantined", fault.to_string());
+                let restart = slot.plan.restart;
+                let text = format!(
+                    "quarantined: more than {} failures within {} s",
+                    restart.restarts_max,
+                    restart.window_ms / 1000
+                );
+                let notice = Notice::error("quarantined", text)
+                    .slot(&slot.plan.name)
+                    .plugin(slot.plan.plugin.as_str(), digest)
+                    .fix("drop a mended build; these bytes are not tried again");
+                self.say(notice);
+                self.note(place, Note::Quarantined);
+                self.consider(place);
+            }
+        }
+    }
+
+    fn stopped(&mut self, key: u32) {
+        let Some(place) = self.slot_place(key) else { return };
+        let finishing = self.finishing_since_ns.is_some();
+        let slot = &mut self.slots[place];
+        if !finishing {
+            slot.running = None;
+            slot.previous = None;
+            slot.stand("stopped", "its file was removed");
+            slot.stopping = false;
+            let notice = Notice::info("stopped", "unloaded").slot(&slot.plan.name);
+            self.say(notice);
+        }
+        self.note(place, Note::Stopped);
+    }
+
+    fn guest_said(&mut self, key: u32, lines: &[wickd_sandbox::LogLine], dropped: u64) {
+        let Some(place) = self.slot_place(key) else { return };
+        let slot = &mut self.slots[place];
+        let name = slot.plan.name.clone();
+        let newly = dropped.saturating_sub(slot.log_dropped);
+        slot.log_dropped = dropped;
+        for line in lines {
+            self.notices.say(Notice::info("plugin-log", line.text.clone()).slot(&name));
+        }
+        if newly > 0 {
+            let text = format!("{newly} log lines were dropped: over its budget");
+            let fix = "log less, or raise `limits.log_bytes_per_second`";
+            self.notices.say(Notice::warn("log-dropped", text).slot(&name).fix(fix));
+        }
+    }
+
+    /// A state has come from a lane: keep it, and write it down.
+    fn saved(&mut self, place: usize, saved: Saved) {
+        let slot = &mut self.slots[place];
+        let snapshot = Snapshot {
+            digest: saved.digest,
+            plugin_version: saved.version.to_string(),
+            state_version: saved.state_version,
+            market_seq: saved.market_seq,
+            slot_seq: saved.seq,
+            intent_counter: saved.intents,
+            event_number: 0,
+            bytes: saved.bytes.clone(),
+        };
+        slot.saved = Some(saved);
+        let bytes_max = slot.plan.limits.over(self.limits).state_bytes;
+        let put = SnapshotPut { slot: &slot.plan.name, snapshot: &snapshot, bytes_max };
+        if let Some(Err(error)) = self.records.snapshots.as_ref().map(|store| store.put(&[put])) {
+            let text = format!("its state was not written: {error}");
+            let notice = Notice::error("snapshot-failed", text).slot(&self.slots[place].plan.name);
+            self.say(notice);
+        }
+    }
+
+    /// What the time brings: snapshots and restarts.
+    pub(super) fn supervise(&mut self) {
+        if self.finishing_since_ns.is_some() {
+            return;
+        }
+        let now_ns = self.clock.now_ns();
+        for place in 0..self.slots.len() {
+            let slot = &mut self.slots[place];
+            let keeps_state = slot.running.as_ref().is_some_and(|r| r.state_version > 0);
+            if keeps_state && now_ns >= slot.next_snapshot_ns {
+                slot.next_snapshot_ns = now_ns + slot.plan.snapshot_every_ms * NS_PER_MS;
+                let (lane, key) = (slot.lane, slot.key);
+                self.lanes[lane].send(ToLane::Save(key));
+            }
+            let slot = &mut self.slots[place];
+            if slot.supervision.due_ns.is_some_and(|due| now_ns >= due) {
+                slot.supervision.due_ns = None;
+                slot.last = None;
+                self.consider(place);
+            }
+        }
+        self.nodes_come_back(now_ns);
+    }
+
+    /// The operator's word: the generation before, while it is warm; else the version before.
+    pub(super) fn roll_back(&mut self, name: &wickd_model::SlotName) {
+        let Some(place) = self.slots.iter().position(|slot| slot.plan.name == *name) else {
+            return;
+        };
+        let slot = &mut self.slots[place];
+        let (lane, key) = (slot.lane, slot.key);
+        if slot.previous.is_some() {
+            self.lanes[lane].send(ToLane::RollBack(key));
+            return;
+        }
+        let Some(running) = slot.running.clone() else { return };
+        slot.barred.insert(running.plugin.digest, "the operator rolled it back".into());
+        self.consider(place);
+        let slot = &mut self.slots[place];
+        if slot.offered.is_none() {
+            slot.barred.remove(&running.plugin.digest);
+            let notice = Notice::warn("rollback-refused", "there is no other version to return to")
+                .slot(name)
+                .fix("drop the older build into a watched folder");
+            self.say(notice);
+        }
+    }
+}
+
+impl super::SlotControl {
+    fn is_previous(&self, digest: Digest) -> bool {
+        self.previous.as_ref().is_some_and(|previous: &Running| previous.plugin.digest == digest)
+    }
+
+    fn settle_swap(&mut self, verdict: Verdict) {
+        if let Some(swap) = self.swaps.last_mut() {
+            swap.verdict = verdict;
+        }
+    }
+}
