@@ -90,8 +90,8 @@
 //!
 //! # A plugin's crate
 //!
-//! `crate-type = ["cdylib", "rlib"]` (the second is for its tests), a dependency on `wickd-sdk`, and a
-//! `plugin.yaml` beside its `Cargo.toml`, which the export macro embeds:
+//! `crate-type = ["cdylib", "rlib"]` (the second is for its tests), a dependency on `wickd-sdk`,
+//! and a `plugin.yaml` beside its `Cargo.toml`, which the export macro embeds:
 //!
 //! ```yaml
 //! name: dip
@@ -104,13 +104,13 @@
 //! ```
 //!
 //! `cargo build --release --target wasm32-wasip2` makes the component; `cargo component build` does
-//! too. Signals are the same with [`Signal`] and [`export_signal!`], indicators with [`Indicator`] and
-//! [`export_indicator!`].
+//! too. Signals are the same with [`Signal`] and [`export_signal!`], indicators with [`Indicator`]
+//! and [`export_indicator!`].
 //!
 //! # What to keep in mind
 //!
-//! - Money is [`Px`], [`Qty`] and [`Cash`], exact integers. Functions with `f64` in their names give
-//!   views for [`indicators`].
+//! - Money is [`Px`], [`Qty`] and [`Cash`], exact integers. Functions with `f64` in their names
+//!   give views for [`indicators`].
 //! - Handlers should not allocate: fixed buffers are made in `new`.
 //! - Everything that decides later belongs into the state. What [`Strategy::new`] makes from the
 //!   parameters is `#[state(skip)]`. A plugin without state says `#[state(none)]`.

@@ -61,10 +61,10 @@ fn recorded(swap_every: usize) -> (Vec<Staged>, i64) {
     let mut test = StrategyTest::<MeanReversion>::new(&[], std::slice::from_ref(&btc)).unwrap();
     let mut largest = 0;
     for (at, event) in recorded_btc_usdt().iter().enumerate() {
-        if let MarketEvent::Quote { bid, ask, .. } = event {
-            if bands.price((btc.px_f64(*bid) + btc.px_f64(*ask)) / 2.0) {
-                test.set_input(0, &bands.values());
-            }
+        if let MarketEvent::Quote { bid, ask, .. } = event
+            && bands.price((btc.px_f64(*bid) + btc.px_f64(*ask)) / 2.0)
+        {
+            test.set_input(0, &bands.values());
         }
         test.replay(event);
         largest = largest.max(test.position(0).size.0.abs());
