@@ -53,12 +53,16 @@ macro_rules! __export {
             type Component = $crate::__private::$guest<$plugin>;
             $crate::bindings::$world::export!(Component with_types_in $crate::bindings::$world);
 
-            const MANIFEST_BYTES: &[u8] =
-                ::core::include_bytes!(::core::concat!(::core::env!("CARGO_MANIFEST_DIR"), "/plugin.yaml"));
+            const BYTES: &[u8] = ::core::include_bytes!(::core::concat!(
+                ::core::env!("CARGO_MANIFEST_DIR"),
+                "/plugin.yaml"
+            ));
             #[unsafe(link_section = "wickd:manifest")]
             #[used]
-            static MANIFEST: [u8; MANIFEST_BYTES.len()] =
-                *::core::include_bytes!(::core::concat!(::core::env!("CARGO_MANIFEST_DIR"), "/plugin.yaml"));
+            static MANIFEST: [u8; BYTES.len()] = *::core::include_bytes!(::core::concat!(
+                ::core::env!("CARGO_MANIFEST_DIR"),
+                "/plugin.yaml"
+            ));
             #[unsafe(link_section = "wickd:wit")]
             #[used]
             static WIT: [u8; $crate::WIT_VERSION.len()] = *$crate::__private::WIT_VERSION_BYTES;

@@ -25,7 +25,7 @@ pub(crate) fn pow10(scale: u8) -> i64 {
     POW10[usize::from(scale.min(SCALE_MAX))]
 }
 
-/// The nearest `f64` to `value * 10^-scale`: both operands are exact below 2^53, so is the rounding.
+/// The nearest `f64` to `value * 10^-scale`: both operands are exact below 2^53.
 pub(crate) fn to_f64(value: i64, scale: u8) -> f64 {
     value as f64 / pow10(scale) as f64
 }
@@ -58,7 +58,10 @@ macro_rules! scaled {
             /// The greatest multiple of `step` that is not above this; itself where `step` is not
             /// positive.
             pub fn down_to(self, step: Self) -> Self {
-                if step.0 <= 0 { self } else { Self(self.0.saturating_sub(self.0.rem_euclid(step.0))) }
+                if step.0 <= 0 {
+                    return self;
+                }
+                Self(self.0.saturating_sub(self.0.rem_euclid(step.0)))
             }
 
             /// The nearest multiple of `step`, halves upward; itself where `step` is not positive.
@@ -216,7 +219,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn rounding_lands_on_the_grid_within_one_step(value in -1i64 << 60..1 << 60, step in 1i64..1 << 40) {
+        fn rounding_lands_on_the_grid_within_one_step(
+            value in -1i64 << 60..1 << 60,
+            step in 1i64..1 << 40,
+        ) {
             let (down, near) = (Px(value).down_to(Px(step)), Px(value).nearest_to(Px(step)));
             prop_assert_eq!(down.0 % step, 0);
             prop_assert!(down.0 <= value && value - down.0 < step);

@@ -12,10 +12,10 @@ use wickd_sdk::prelude::*;
 #[derive(Params)]
 pub struct Config {
     /// Samples of the fast average.
-    #[param(default = 12, min = 2, max = 500)]
+    #[param(default = 9, min = 2, max = 500)]
     fast: u32,
     /// Samples of the slow average.
-    #[param(default = 48, min = 3, max = 2000)]
+    #[param(default = 30, min = 3, max = 2000)]
     slow: u32,
     /// How far apart the averages must be before the side changes, in hundredths of a percent.
     #[param(default = "0.5", max = "100", step = "0.01")]

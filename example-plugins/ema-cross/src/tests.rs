@@ -1,5 +1,5 @@
 use super::*;
-use wickd_sdk::testing::{StrategyTest, btc_usdt, read_market};
+use wickd_sdk::testing::{StrategyTest, btc_usdt, recorded_btc_usdt};
 
 fn quick() -> StrategyTest<EmaCross> {
     let params = [("fast", 2.into()), ("slow", 4.into())];
@@ -59,4 +59,22 @@ fn parameters_that_contradict_each_other_are_refused_by_name() {
     assert_eq!(issues[0].key, "fast");
     let params = [("fast", 1.into())];
     assert!(StrategyTest::<EmaCross>::new(&params, &[btc_usdt()]).is_err());
+}
+
+#[test]
+fn on_the_recorded_market_it_trades_a_little_and_a_swap_changes_nothing() {
+    let run = |swap_every: usize| {
+        let mut test = StrategyTest::<EmaCross>::new(&[], &[btc_usdt()]).unwrap();
+        for (at, event) in recorded_btc_usdt().iter().enumerate() {
+            test.replay(event);
+            assert!(test.position(0).size.abs() <= Qty(10_000));
+            if at % swap_every == swap_every - 1 {
+                test = test.restart();
+            }
+        }
+        test.orders()
+    };
+    let orders = run(usize::MAX);
+    assert!((4..=60).contains(&orders.len()), "{} orders", orders.len());
+    assert_eq!(run(97), orders);
 }

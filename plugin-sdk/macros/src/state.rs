@@ -149,7 +149,10 @@ fn of_struct(fields: &Fields) -> syn::Result<Body> {
         let ty = &field.ty;
         let as_field = quote_spanned!(ty.span()=> <#ty as ::wickd_sdk::__private::Field>);
         body.layout.extend(quote! {
-            let layout = ::wickd_sdk::__private::mix(layout, ::wickd_sdk::__private::fingerprint(#key));
+            let layout = ::wickd_sdk::__private::mix(
+                layout,
+                ::wickd_sdk::__private::fingerprint(#key),
+            );
             let layout = ::wickd_sdk::__private::mix(layout, #as_field::LAYOUT);
         });
         body.write.extend(quote!(#as_field::write(&self.#place, to);));

@@ -8,8 +8,8 @@ use wickd_sdk_macros::State;
 use super::average::Wilder;
 use super::window::Window;
 
-/// The greatest of the last `n` samples. O(period) when the greatest falls out, O(1) else. Ready after
-/// `n` samples.
+/// The greatest of the last `n` samples. O(period) when the greatest falls out, O(1) else.
+/// Ready after `n` samples.
 #[derive(Clone, PartialEq, Debug, State)]
 pub struct Highest {
     window: Window,
@@ -43,8 +43,8 @@ impl Highest {
     }
 }
 
-/// The least of the last `n` samples. O(period) when the least falls out, O(1) else. Ready after
-/// `n` samples.
+/// The least of the last `n` samples. O(period) when the least falls out, O(1) else.
+/// Ready after `n` samples.
 #[derive(Clone, PartialEq, Debug, State)]
 pub struct Lowest {
     window: Window,
@@ -78,8 +78,8 @@ impl Lowest {
     }
 }
 
-/// Average true range: Wilder's average of `max(high - low, |high - close'|, |low - close'|)`, where
-/// `close'` is the close before; the first range is `high - low` (Wilder, 1978). O(1). Ready after
+/// Average true range: Wilder's average of `max(high - low, |high - close'|, |low - close'|)`,
+/// where `close'` is the close before; the first range is `high - low` (Wilder, 1978). O(1). Ready after
 /// `n` samples.
 #[derive(Clone, PartialEq, Debug, State)]
 pub struct Atr {

@@ -193,9 +193,11 @@ proptest! {
 
     #[test]
     fn a_carried_indicator_goes_on_bit_for_bit(x in prices(), n in 1u32..25, cut in 0usize..30) {
-        let mut a = (Sma::new(n), Ema::new(n), Wma::new(n), StdDev::new(n), Rsi::new(n), Atr::new(n));
+        let mut a = (Sma::new(n), Ema::new(n), Wma::new(n), StdDev::new(n), Rsi::new(n),
+            Atr::new(n));
         let mut b = (Macd::new(n, n + 3, 4), Stochastic::new(n, 3), Roc::new(n), Cci::new(n));
-        let mut c = (Highest::new(n), Lowest::new(n), Vwap::new(), Obv::new(), Bollinger::new(n, 2.0));
+        let mut c = (Highest::new(n), Lowest::new(n), Vwap::new(), Obv::new(),
+            Bollinger::new(n, 2.0));
         let run = |x: f64,
                    a: &mut (Sma, Ema, Wma, StdDev, Rsi, Atr),
                    b: &mut (Macd, Stochastic, Roc, Cci),

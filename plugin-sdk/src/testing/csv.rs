@@ -52,9 +52,21 @@ fn quote(instrument: &Instrument, row: &[&str]) -> Option<MarketEvent> {
         ts: ts.parse().ok()?,
         bid: instrument.parse_px(bid).ok()?,
         ask: instrument.parse_px(ask).ok()?,
-        bid_qty: instrument.parse_qty(bid_qty).ok()?,
-        ask_qty: instrument.parse_qty(ask_qty).ok()?,
+        bid_qty: size_of(instrument, bid_qty)?,
+        ask_qty: size_of(instrument, ask_qty)?,
     })
+}
+
+/// A size, rounded to the nearest unit. The recording's sizes went through a float before they were
+/// written down: `0.031035000000000004`, `0.07203899999999999`. Prices did not, and are exact.
+fn size_of(instrument: &Instrument, text: &str) -> Option<Qty> {
+    let scale = instrument.size_scale;
+    let kept = match text.find('.') {
+        Some(dot) => text.get(..dot + 2 + usize::from(scale)).unwrap_or(text),
+        None => text,
+    };
+    let tenths = wickd_model::parse_scaled(kept, scale + 1).ok()?;
+    Some(Qty(tenths).nearest_to(Qty(10))).map(|tenths| Qty(tenths.0 / 10))
 }
 
 fn trade(instrument: &Instrument, row: &[&str]) -> Option<MarketEvent> {
@@ -62,7 +74,7 @@ fn trade(instrument: &Instrument, row: &[&str]) -> Option<MarketEvent> {
     Some(MarketEvent::Trade {
         ts: ts.parse().ok()?,
         price: instrument.parse_px(price).ok()?,
-        size: instrument.parse_qty(size).ok()?,
+        size: size_of(instrument, size)?,
         aggressor: match *aggressor {
             "buy" => Aggressor::Buyer,
             "sell" => Aggressor::Seller,
@@ -71,4 +83,49 @@ fn trade(instrument: &Instrument, row: &[&str]) -> Option<MarketEvent> {
         },
         trade_id: trade_id.parse().ok()?,
     })
+}
+
+/// 46 seconds of BTC-USDT as Binance published them: 451 quotes and 2,001 trades from the morning
+/// of 8 January 2021, for the instrument [`btc_usdt`](super::btc_usdt).
+///
+/// # Panics
+/// Never with the files that came with the SDK.
+pub fn recorded_btc_usdt() -> Vec<MarketEvent> {
+    let quotes = include_str!("../../data/binance-btcusdt-quotes-2021-01-08.csv");
+    let trades = include_str!("../../data/binance-btcusdt-trades-2021-01-08.csv");
+    read_market(&super::btc_usdt(), quotes, trades)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::btc_usdt;
+
+    #[test]
+    fn the_recording_is_whole_and_in_order() {
+        let events = recorded_btc_usdt();
+        assert_eq!(events.len(), 451 + 2_001);
+        assert!(events.is_sorted_by_key(MarketEvent::ts));
+        assert!(matches!(events[1], MarketEvent::Trade { price: Px(3_943_944), .. }));
+    }
+
+    #[test]
+    fn sizes_that_went_through_a_float_come_back_as_they_were() {
+        for (text, units) in [
+            ("0.031035000000000004", 31_035),
+            ("0.07203899999999999", 72_039),
+            ("2.0", 2_000_000),
+            ("7", 7_000_000),
+        ] {
+            assert_eq!(size_of(&btc_usdt(), text), Some(Qty(units)), "{text}");
+        }
+        assert_eq!(size_of(&btc_usdt(), "1e3"), None);
+    }
+
+    #[test]
+    #[should_panic(expected = "row 3 is broken")]
+    fn a_broken_row_is_named() {
+        let quotes = "ts_ns,bid,ask,bid_size,ask_size\n1,1.00,1.01,1,1\n2,1.00,1e3,1,1\n";
+        read_market(&btc_usdt(), quotes, "");
+    }
 }

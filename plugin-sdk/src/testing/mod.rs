@@ -16,7 +16,7 @@ mod indicator;
 mod signal;
 mod strategy;
 
-pub use csv::{MarketEvent, read_market};
+pub use csv::{MarketEvent, read_market, recorded_btc_usdt};
 pub use indicator::IndicatorTest;
 pub use signal::SignalTest;
 pub use strategy::{Staged, StrategyTest};

@@ -11,7 +11,7 @@ use crate::bindings::strategy::wickd::plugin::wants::Needs;
 use crate::host::{self, World};
 use crate::market::{
     Aggressor, Bar, Deny, FeedState, FeedStatus, Instrument, IntentId, OrderEvent, OrderKind,
-    OrderReason, OrderStatus, Position, Quote, Side, Situation, TimeInForce, Trade, TsNs,
+    OrderReason, OrderStatus, Position, Quote, Side, Situation, Stamp, TimeInForce, Trade, TsNs,
 };
 use crate::money::{Cash, Px, Qty};
 use crate::params;
@@ -90,7 +90,13 @@ impl<S: Strategy> StrategyTest<S> {
 
     fn start(&mut self, restored: bool) {
         let positions = self.world.positions.iter().map(|p| (*p).into()).collect();
-        let situation = Situation { restored, positions, open_orders: Vec::new() };
+        let open_orders = self.open_orders().into_iter();
+        let now = self.clock.now;
+        let open_orders = open_orders.map(|order| {
+            let at = Stamp { instrument: order.instrument, seq: 0, ts_event: now, ts_init: now };
+            event(at, order, OrderStatus::Open, OrderReason::None, Px::ZERO)
+        });
+        let situation = Situation { restored, positions, open_orders: open_orders.collect() };
         self.call(|session| session.start(&situation));
     }
 
@@ -287,21 +293,7 @@ impl<S: Strategy> StrategyTest<S> {
     fn say(&mut self, order: Staged, status: OrderStatus, reason: OrderReason, price: Px) {
         let now = self.clock.now;
         let at = self.clock.at(order.instrument, now);
-        let full = status == OrderStatus::Filled;
-        let filled = if full { order.size } else { Qty::ZERO };
-        let event = OrderEvent {
-            at,
-            intent: order.intent,
-            side: order.side,
-            status,
-            reason,
-            filled,
-            remaining: if status.is_final() { Qty::ZERO } else { order.size },
-            last_price: price,
-            last_size: filled,
-            fee: Cash::ZERO,
-            reconciled: false,
-        };
+        let event = event(at, order, status, reason, price);
         self.call(|session| session.on_order(&event));
     }
 
@@ -386,6 +378,30 @@ impl<S: Strategy> StrategyTest<S> {
     /// The last call.
     pub fn stop(&mut self) {
         self.call(Session::stop);
+    }
+}
+
+/// What the venue says of an order: all of it is done, or nothing.
+fn event(
+    at: Stamp,
+    order: Staged,
+    status: OrderStatus,
+    reason: OrderReason,
+    price: Px,
+) -> OrderEvent {
+    let filled = if status == OrderStatus::Filled { order.size } else { Qty::ZERO };
+    OrderEvent {
+        at,
+        intent: order.intent,
+        side: order.side,
+        status,
+        reason,
+        filled,
+        remaining: if status.is_final() { Qty::ZERO } else { order.size },
+        last_price: price,
+        last_size: filled,
+        fee: Cash::ZERO,
+        reconciled: false,
     }
 }
 
