@@ -110,7 +110,6 @@ pub type IntentHashes = BTreeMap<u32, (u64, Digest)>;
 pub(crate) struct Desk {
     thread: Option<std::thread::JoinHandle<()>>,
     stop: Arc<AtomicBool>,
-    states: Vec<Arc<Durable>>,
     hashes: Arc<Mutex<IntentHashes>>,
     error: Arc<Mutex<Option<StoreError>>>,
 }
@@ -118,24 +117,27 @@ pub(crate) struct Desk {
 impl Desk {
     /// Starts the desk with one outbox per lane.
     pub(crate) fn start(
-        journal: Arc<Journal>,
-        ledger: Arc<Ledger>,
+        journal: Option<Arc<Journal>>,
+        ledger: Option<Arc<Ledger>>,
         lanes: usize,
+        stream: u32,
     ) -> std::io::Result<(Self, Vec<Outbox>)> {
         let stop = Arc::new(AtomicBool::new(false));
         let hashes = Arc::new(Mutex::new(IntentHashes::new()));
         let error = Arc::new(Mutex::new(None));
-        let (mut outboxes, mut inboxes, mut states) = (Vec::new(), Vec::new(), Vec::new());
-        for stream in 0..lanes {
+        let (mut outboxes, mut inboxes) = (Vec::new(), Vec::new());
+        for _ in 0..lanes {
             let (producer, consumer) = rtrb::RingBuffer::new(OUTBOX_ENTRIES);
             let state = Arc::new(Durable::default());
-            inboxes.push(Inbox { stream: stream as u32, ring: consumer, state: state.clone() });
+            // Without a disk nothing can be durable, so nothing may be sent.
+            state.failed.store(journal.is_none() || ledger.is_none(), Ordering::Relaxed);
+            inboxes.push(Inbox { ring: consumer, state: state.clone() });
             outboxes.push(Outbox { ring: producer, sent: 0, state: state.clone(), desk: None });
-            states.push(state);
         }
         let work = Work {
             journal,
             ledger,
+            stream,
             inboxes,
             chains: BTreeMap::new(),
             hashes: hashes.clone(),
@@ -147,7 +149,7 @@ impl Desk {
         for outbox in &mut outboxes {
             outbox.desk = Some(thread.thread().clone());
         }
-        Ok((Self { thread: Some(thread), stop, states, hashes, error }, outboxes))
+        Ok((Self { thread: Some(thread), stop, hashes, error }, outboxes))
     }
 
     /// The hashes so far.
@@ -158,11 +160,6 @@ impl Desk {
     /// Why the journal takes nothing any more; told once.
     pub(crate) fn take_error(&self) -> Option<StoreError> {
         self.error.lock().unwrap_or_else(PoisonError::into_inner).take()
-    }
-
-    /// Whether orders are blocked because the journal failed.
-    pub(crate) fn failed(&self) -> bool {
-        self.states.iter().any(|state| state.failed.load(Ordering::Relaxed))
     }
 
     /// Writes what is left and ends the thread.
@@ -177,14 +174,14 @@ impl Desk {
 }
 
 struct Inbox {
-    stream: u32,
     ring: rtrb::Consumer<Outbound>,
     state: Arc<Durable>,
 }
 
 struct Work {
-    journal: Arc<Journal>,
-    ledger: Arc<Ledger>,
+    journal: Option<Arc<Journal>>,
+    ledger: Option<Arc<Ledger>>,
+    stream: u32,
     inboxes: Vec<Inbox>,
     chains: BTreeMap<u32, (u64, Sha256)>,
     hashes: Arc<Mutex<IntentHashes>>,
@@ -242,7 +239,7 @@ impl Work {
         if inbox.state.failed.load(Ordering::Relaxed) {
             return true;
         }
-        match self.write(&commit, inbox.stream) {
+        match self.write(&commit) {
             Ok(()) => {
                 inbox.state.entries.fetch_add(count, Ordering::Release);
                 self.publish();
@@ -278,15 +275,16 @@ impl Work {
         }
     }
 
-    fn write(&self, commit: &Commit, stream: u32) -> Result<(), StoreError> {
+    fn write(&self, commit: &Commit) -> Result<(), StoreError> {
+        let (Some(journal), Some(ledger)) = (&self.journal, &self.ledger) else { return Ok(()) };
         if !commit.intents.is_empty() {
-            self.journal.append(&commit.intents)?;
+            journal.append(&commit.intents)?;
         }
         if !commit.venue.is_empty() {
-            self.ledger.append(&commit.venue, stream, commit.cursor)?;
+            ledger.append(&commit.venue, self.stream, commit.cursor)?;
         }
         if !commit.events.is_empty() {
-            self.journal.append(&commit.events)?;
+            journal.append(&commit.events)?;
         }
         Ok(())
     }

@@ -276,7 +276,7 @@ impl Deny {
             Self::BelowMin => "the instrument's `min_qty` or `min_notional` is larger",
             Self::AboveMax => "raise `risk.order_size_max`",
             Self::Notional => "raise `risk.order_notional_max`",
-            Self::PositionLimit => "raise `risk.position_max`",
+            Self::PositionLimit => "raise `risk.position_notional_max`",
             Self::LossLimit => "`risk.loss_max` was reached; the slot only reduces until restarted",
             Self::DrawdownLimit => "`risk.drawdown_max` was reached; the slot only reduces",
             Self::OrderCount => "raise `risk.open_orders_max`",

@@ -11,12 +11,11 @@ mod limits;
 mod manifest;
 mod nearest;
 pub mod params;
-mod requires;
+pub mod requires;
 pub mod yaml;
 
 pub use imports::{Denial, WitError, imports_allowed, wit_compatible};
 pub use limits::LimitsPatch;
 pub use manifest::{HOST, MANIFEST_BYTES_MAX, Manifest, ManifestError, Requires};
 pub use nearest::nearest;
-pub use requires::{Unmet, newest, resolve};
 pub use semver::{Version, VersionReq};

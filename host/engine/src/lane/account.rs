@@ -74,6 +74,11 @@ impl Account {
         self.book.begin();
     }
 
+    /// Nothing may be staged any more: the venue's word and ours differ, or nothing can be written.
+    pub fn block(&mut self) {
+        self.blocked = true;
+    }
+
     /// Before a live call.
     #[inline]
     pub(crate) fn begin(&mut self, now: TsNs, seq: u64, generation: u32) {

@@ -215,6 +215,11 @@ impl Slot {
                 Carry::NewFailed(fault) => return Err(Offered::NewFailed(fault, body)),
             }
         }
+        if let Some(account) = &mut self.account
+            && let Err(fault) = body.start(accounts.state_bytes.is_some(), account)
+        {
+            return Err(Offered::NewFailed(fault, body));
+        }
         let left = trial.shadow_events;
         let kind = Twinned::Candidate;
         let (compared, differed) = (0, 0);

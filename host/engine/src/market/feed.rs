@@ -124,13 +124,29 @@ impl Iterator for Market {
     type Item = Result<Event, FeedError>;
 
     fn next(&mut self) -> Option<Self::Item> {
+        // A feed that is alone has nobody to wait for, and an event is long enough that each move
+        // of it shows at a hundred thousand a second.
+        let next = match &mut self.feeds[..] {
+            [only] => only.next(),
+            _ => self.earliest(),
+        };
+        let mut event = match next {
+            Ok(event) => event?,
+            Err(error) => return Some(Err(error)),
+        };
+        self.seq += 1;
+        event.at_mut().seq = self.seq;
+        Some(Ok(event))
+    }
+}
+
+impl Market {
+    /// The earliest of the feeds' next events; among equals the first feed's.
+    fn earliest(&mut self) -> Result<Option<Event>, FeedError> {
         let mut earliest: Option<(usize, TsNs)> = None;
         for (index, (feed, head)) in self.feeds.iter_mut().zip(&mut self.heads).enumerate() {
             if matches!(head, Head::Unread) {
-                *head = match feed.next() {
-                    Ok(event) => event.map_or(Head::End, Head::Event),
-                    Err(error) => return Some(Err(error)),
-                };
+                *head = feed.next()?.map_or(Head::End, Head::Event);
             }
             if let Head::Event(event) = head
                 && earliest.is_none_or(|(_, first)| event.at().ts_event < first)
@@ -138,13 +154,11 @@ impl Iterator for Market {
                 earliest = Some((index, event.at().ts_event));
             }
         }
-        let (index, _) = earliest?;
-        let Head::Event(mut event) = std::mem::replace(&mut self.heads[index], Head::Unread) else {
-            return None;
-        };
-        self.seq += 1;
-        event.at_mut().seq = self.seq;
-        Some(Ok(event))
+        let Some((index, _)) = earliest else { return Ok(None) };
+        match std::mem::replace(&mut self.heads[index], Head::Unread) {
+            Head::Event(event) => Ok(Some(event)),
+            Head::Unread | Head::End => Ok(None),
+        }
     }
 }
 

@@ -227,3 +227,16 @@ fn a_synthetic_feed_runs_beside_a_replay_and_tells_all_its_instruments() {
     assert!(events.iter().zip(1..).all(|(event, seq)| event.at().seq == seq));
     assert!(events.windows(2).all(|w| w[0].at().ts_event <= w[1].at().ts_event));
 }
+
+#[test]
+fn a_feed_alone_gives_the_stream_it_gives_beside_one_that_says_nothing() {
+    let files = ["quotes", "trades"]
+        .map(|kind| recorded(&format!("binance-btcusdt-{kind}-2021-01-08.csv")))
+        .to_vec();
+    let talker = || feed("btc", replay(instrument(0), files.clone()), 100);
+    let empty = quotes(&[]);
+    let mute = feed("mute", replay(instrument(1), vec![empty.path().to_owned()]), 100);
+    let alone = told(Market::open(vec![talker()]).unwrap());
+    assert!(alone.iter().any(|event| event.ends_with("Stale")), "the recording has silences");
+    assert_eq!(alone, told(Market::open(vec![talker(), mute]).unwrap()));
+}

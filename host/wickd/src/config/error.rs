@@ -53,9 +53,8 @@ pub struct ConfigProblem {
 }
 
 impl ConfigError {
-    /// Problems of a text with their excerpts. Also for what is found later, when a plugin's schema
-    /// is there and its settings turn out wrong.
-    pub fn wrong(path: &Path, text: &str, problems: Vec<Problem>) -> Self {
+    /// Problems of a text with their excerpts.
+    pub(super) fn wrong(path: &Path, text: &str, problems: Vec<Problem>) -> Self {
         let file = path.display().to_string();
         let text: Arc<str> = text.into();
         let problem = |problem: Problem| ConfigProblem {

@@ -75,6 +75,9 @@ pub struct Config {
     pub slots: Vec<SlotConfig>,
     /// `log`: what is written to standard error.
     pub log: Log,
+    /// Where all this was read, for what turns out wrong later.
+    path: PathBuf,
+    text: String,
 }
 
 /// How the paper venue behaves.
@@ -150,9 +153,16 @@ impl Config {
         let mut problems = Problems::default();
         let config = read(&node, base, data_home, &mut problems);
         match config {
-            Some(config) if problems.is_empty() => Ok(config),
+            Some(config) if problems.is_empty() => {
+                Ok(Self { path: path.to_owned(), text: text.to_owned(), ..config })
+            }
             _ => Err(wrong(problems.into_sorted())),
         }
+    }
+
+    /// What turned out wrong once a plugin's schema was there, with the lines of this file.
+    pub fn wrong(&self, problems: Vec<Problem>) -> ConfigError {
+        ConfigError::wrong(&self.path, &self.text, problems)
     }
 }
 
@@ -177,6 +187,8 @@ fn read(node: &Node, base: &Path, home: Option<&Path>, problems: &mut Problems) 
         paper,
         slots,
         log: log(&fields, problems),
+        path: PathBuf::new(),
+        text: String::new(),
     })
 }
 

@@ -316,6 +316,17 @@ fn a_fault_shows_its_line() {
 }
 
 #[test]
+fn a_setting_that_its_plugin_refuses_is_told_at_its_line() {
+    let config = load(WHOLE).unwrap();
+    let schema = wickd_policy::params::Schema::new(Vec::new()).unwrap();
+    let problems = schema.resolve(&config.slots[0].settings).unwrap_err();
+    let ConfigError::Wrong { problems, .. } = config.wrong(problems) else { panic!("read") };
+    let told: Vec<_> = problems.iter().map(ToString::to_string).collect();
+    let place = "/etc/wickd/wickd.yaml:46:7: the plugin has no parameter `base_size`";
+    assert_eq!((told.len(), told[0].as_str()), (3, place));
+}
+
+#[test]
 fn a_file_that_is_not_there_is_named() {
     let error = Config::load(Path::new("/nowhere/wickd.yaml")).unwrap_err();
     assert_eq!(error.to_string(), "cannot read the configuration /nowhere/wickd.yaml");

@@ -1,0 +1,591 @@
+//! The house as a whole: started from a plan, watched while it runs, summed up when it ends.
+//!
+//! Starting is recovering: the journal is replayed, compared with the venue's truth, and what either
+//! lacks is written, before the first event. Comes in: a [`Plan`]. Goes out: notices, gauges and a
+//! [`Summary`]. Deliberately absent: the way of a tick and the way of a file, which are the lanes'
+//! and intake's.
+
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use serde::Serialize;
+use sha2::{Digest as _, Sha256};
+use wickd_model::{ClientId, Digest, OrderEvent, SlotName};
+use wickd_sandbox::{Batch, Runtime, RuntimeError};
+use wickd_store::{Folder, Journal, Ledger, Record, StoreError, VenueRecord};
+
+use crate::clock::WallClock;
+use crate::control::{
+    Control, LaneControl, Records, SlotControl, Source, Standing, ToControl,
+};
+use crate::desk::{Desk, IntentHashes, Outbox};
+use crate::intake::{Admission, Compiler, Intake};
+use crate::lane::{
+    Account, Accounts, FEED_EVENTS, Gauge, Lane, LaneParts, MAIL_ENTRIES, Saved, SlotSetup,
+    ToLane, Waker,
+};
+use crate::market::FeedError;
+use crate::notice::{Notice, Notices};
+use crate::orders::{PaperVenue, reconcile};
+use crate::plan::{Plan, SlotPlan};
+use crate::pump::{PumpGauge, Stream, Tap};
+
+/// Compiled code kept: some hundred plugins.
+const COMPILED_BYTES_MAX: u64 = 2 << 30;
+/// Components kept for rolling back, beside those in use.
+const SHELF_COMPONENTS_MAX: usize = 64;
+
+/// The house does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum HouseError {
+    /// No engine.
+    #[error("the sandbox does not start")]
+    Runtime(#[from] RuntimeError),
+    /// Another daemon has the state folder.
+    #[error("the state folder cannot be used")]
+    State(#[source] StoreError),
+    /// What is written cannot be read.
+    #[error("the state folder cannot be recovered")]
+    Recover(#[source] StoreError),
+    /// No market.
+    #[error("a feed does not start")]
+    Feed(#[from] FeedError),
+    /// No thread.
+    #[error("a thread does not start")]
+    Thread(#[from] std::io::Error),
+}
+
+/// A slot as it can be shown at any time.
+#[derive(Clone)]
+pub struct SlotShow {
+    /// Its name.
+    pub name: SlotName,
+    /// Its plugin's name.
+    pub plugin: String,
+    /// Its numbers.
+    pub gauge: Arc<Gauge>,
+    standing: Arc<Mutex<Standing>>,
+}
+
+impl SlotShow {
+    /// How it is now.
+    pub fn standing(&self) -> Standing {
+        self.standing.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// A running house.
+pub struct House {
+    /// The slots, in the order of the configuration.
+    pub slots: Vec<SlotShow>,
+    own: Sender<ToControl>,
+    control: std::thread::JoinHandle<Vec<SlotControl>>,
+    intake: Intake,
+    lanes: Vec<std::thread::JoinHandle<()>>,
+    desk: Desk,
+    pump: Arc<OnceLock<Arc<PumpGauge>>>,
+    notices: Notices,
+    // Released last: another daemon may start once it is gone.
+    folder: Option<Folder>,
+}
+
+/// How a run ended.
+#[derive(Clone, Debug, Serialize)]
+pub struct Summary {
+    /// Market events given to the lanes.
+    pub events: u64,
+    /// The slots.
+    pub slots: Vec<SlotSummary>,
+}
+
+/// How a slot ended.
+#[derive(Clone, Debug, Serialize)]
+#[allow(missing_docs, reason = "the names are the gauge's")]
+pub struct SlotSummary {
+    pub name: String,
+    pub plugin: String,
+    pub version: String,
+    pub digest: Option<Digest>,
+    pub state: &'static str,
+    pub why: String,
+    pub generation: u64,
+    pub events: u64,
+    pub call_ns_p50: u64,
+    pub call_ns_p99: u64,
+    pub fuel_per_event: u64,
+    pub fuel_max: u64,
+    pub intents: u64,
+    pub denials: u64,
+    pub fills: u64,
+    pub faults: u64,
+    pub pnl: i64,
+    /// SHA-256 over every committed intent, in order.
+    pub intents_hash: Option<Digest>,
+    /// SHA-256 of the last saved state.
+    pub state_hash: Option<Digest>,
+    pub swaps: Vec<Accounts>,
+    pub last_fault: Option<Box<wickd_model::Fault>>,
+}
+
+/// What was found on disk.
+#[derive(Default)]
+struct Recovered {
+    journal: Vec<Record>,
+    truth: Vec<VenueRecord>,
+    disputed: Vec<ClientId>,
+    cancels: Vec<(ClientId, wickd_model::Reason)>,
+    cursor: u64,
+}
+
+impl House {
+    /// Starts everything. Notices come over the receiver from the first moment.
+    ///
+    /// # Errors
+    /// Only what no house can run without; a disk that takes no writes only blocks orders.
+    pub fn start(plan: Plan, clock: WallClock) -> Result<(Self, Receiver<Notice>), HouseError> {
+        let (notices, heard) = Notices::channel();
+        let runtime = Runtime::start()?;
+        let folder = open_state(&plan, &notices)?;
+        let stores = Stores::open(folder.as_ref(), &notices);
+        let stream_id = stream_id(&plan);
+        let mut saved = stores.saved(&plan, &notices);
+        let recovered = stores.recover(stream_id, &saved, &notices)?;
+        let stream = Stream::open(plan.feeds.clone(), recovered.cursor, &notices)?;
+        let lanes = plan.lanes.max(1) as usize;
+        let (desk, outboxes) =
+            Desk::start(stores.journal.clone(), stores.ledger.clone(), lanes, stream_id)?;
+        let (own, mail) = channel();
+        let mut slots = Vec::new();
+        let (mut lane_controls, mut threads, mut taps) = (Vec::new(), Vec::new(), Vec::new());
+        for (number, outbox) in outboxes.into_iter().enumerate() {
+            let (lane, thread, tap) = start_lane(number, &plan, outbox, &recovered, lanes, &stores)?;
+            lane_controls.push(lane);
+            threads.push(thread);
+            taps.push(tap);
+        }
+        for (number, slot) in plan.slots.iter().enumerate() {
+            let key = stores.key(&slot.name, number);
+            let lane = number % lanes;
+            let saved = saved.remove(&slot.name);
+            let (setup, control) = set_up_slot(slot, key, lane, &plan, &recovered, &stores, saved);
+            lane_controls[lane].send(ToLane::Slot(Box::new(setup)));
+            slots.push(control);
+        }
+        let shown = slots.iter().map(show).collect();
+        let pump = Arc::new(OnceLock::new());
+        let admission = admission(&plan, &runtime, folder.as_ref(), &clock, &notices);
+        let control = Control {
+            runtime,
+            instruments: plan.instruments,
+            limits: plan.limits,
+            notices: notices.clone(),
+            clock,
+            lanes: lane_controls,
+            slots,
+            records: stores.records,
+            mail,
+            own: own.clone(),
+            source: Some(Source { stream, taps, speed: plan.speed }),
+            cursor: recovered.cursor,
+            pump: None,
+            pump_gauge: pump.clone(),
+            registry: Default::default(),
+            batch: Batch::default(),
+            seating: 0,
+            folders_read: false,
+            finishing_since_ns: None,
+        };
+        let control =
+            std::thread::Builder::new().name("control".into()).spawn(move || control.run())?;
+        let intake = Intake::start(
+            admission,
+            plan.folders,
+            plan.settle_ms,
+            plan.rescan_ms,
+            notices.clone(),
+            own.clone(),
+        )?;
+        let slots = shown;
+        let lanes = threads;
+        Ok((Self { slots, own, control, intake, lanes, desk, pump, notices, folder }, heard))
+    }
+
+    /// Market events given to the lanes so far, and the event time of the last one.
+    pub fn progress(&self) -> (u64, u64) {
+        use std::sync::atomic::Ordering::Relaxed;
+        self.pump.get().map_or((0, 0), |pump| {
+            (pump.events.load(Relaxed), pump.ts_event.load(Relaxed))
+        })
+    }
+
+    /// Whether the run is over by itself.
+    pub fn is_over(&self) -> bool {
+        self.control.is_finished()
+    }
+
+    /// Asks the run to end; [`Self::end`] waits for it.
+    pub fn stop(&self) {
+        let _ = self.own.send(ToControl::Stop);
+    }
+
+    /// Returns a slot to its previous generation, or to an older version.
+    pub fn roll_back(&self, slot: SlotName) {
+        let _ = self.own.send(ToControl::RollBack(slot));
+    }
+
+    /// Tells of what happened outside control: a journal that takes nothing any more.
+    pub fn check(&self) {
+        if let Some(error) = self.desk.take_error() {
+            let text = format!(
+                "the journal takes nothing any more, so no order is sent: {}",
+                crate::intake::chain(&error)
+            );
+            self.notices.say(
+                Notice::error("orders-blocked", text)
+                    .fix("free the disk, then restart; ticks go on, positions are unchanged"),
+            );
+        }
+    }
+
+    /// Brings the run to its end: every slot stops, everything durable is written.
+    pub fn end(mut self) -> Summary {
+        self.stop();
+        self.intake.stop();
+        // A thread that panicked has nothing left to say.
+        let slots = self.control.join().unwrap_or_default();
+        for lane in self.lanes {
+            let _ = lane.join();
+        }
+        self.desk.stop();
+        let hashes = self.desk.hashes();
+        let events = self
+            .pump
+            .get()
+            .map_or(0, |pump| pump.events.load(std::sync::atomic::Ordering::Relaxed));
+        drop(self.folder.take());
+        Summary { events, slots: slots.iter().map(|slot| sum_up(slot, &hashes)).collect() }
+    }
+}
+
+/// The journal against the venue's truth, without changing either.
+///
+/// # Errors
+/// Either cannot be read.
+pub fn verify(journal: &Journal, ledger: &Ledger) -> Result<Vec<String>, StoreError> {
+    let journal = journal.replay()?;
+    let mut truth = Vec::new();
+    ledger.for_each(|_, record| truth.push(record))?;
+    let mut findings = Vec::new();
+    let mut seen = std::collections::BTreeSet::new();
+    for record in &journal {
+        if let Record::Intent { order, .. } = record
+            && !seen.insert(order.id)
+        {
+            findings.push(format!("client id {} was given twice", order.id));
+        }
+    }
+    let repairs = reconcile(&journal, &truth);
+    findings.extend(repairs.disputed.iter().map(|id| format!("{id}: the two contradict")));
+    findings.extend(repairs.journal.iter().map(|record| format!("journal lacks {record:?}")));
+    findings.extend(repairs.ledger.iter().map(|record| format!("venue lacks {record:?}")));
+    Ok(findings)
+}
+
+fn open_state(plan: &Plan, notices: &Notices) -> Result<Option<Folder>, HouseError> {
+    match Folder::open(&plan.state_dir) {
+        Ok(folder) => Ok(Some(folder)),
+        Err(error @ StoreError::InUse { .. }) => Err(HouseError::State(error)),
+        Err(error) => {
+            let text = format!("no state folder, so no order is sent: {error}");
+            let notice = Notice::error("state-degraded", text)
+                .place(plan.state_dir.display())
+                .fix("make it writable and restart; plugins run on what they see until then");
+            notices.say(notice);
+            Ok(None)
+        }
+    }
+}
+
+/// What is kept on disk; each part may be missing.
+struct Stores {
+    journal: Option<Arc<Journal>>,
+    ledger: Option<Arc<Ledger>>,
+    records: Records,
+}
+
+impl Stores {
+    fn open(folder: Option<&Folder>, notices: &Notices) -> Self {
+        let Some(folder) = folder else {
+            return Self { journal: None, ledger: None, records: Records::default() };
+        };
+        let journal = told(folder.journal(), "journal", notices).map(Arc::new);
+        let ledger = told(folder.ledger(), "venue ledger", notices).map(Arc::new);
+        let records = Records {
+            journal: journal.clone(),
+            snapshots: told(folder.snapshots(), "snapshots", notices),
+            audit: told(folder.audit(), "audit log", notices),
+        };
+        Self { journal, ledger, records }
+    }
+
+    fn key(&self, slot: &SlotName, number: usize) -> u32 {
+        let known = self.journal.as_ref().map(|journal| journal.slot_number(slot));
+        // Without a journal no order is sent, so any number will do.
+        known.and_then(Result::ok).unwrap_or(number as u32 + 1)
+    }
+
+    fn saved(
+        &self,
+        plan: &Plan,
+        notices: &Notices,
+    ) -> std::collections::BTreeMap<SlotName, Saved> {
+        let mut all = std::collections::BTreeMap::new();
+        let Some(snapshots) = &self.records.snapshots else { return all };
+        for slot in &plan.slots {
+            let Some(found) = told(snapshots.latest(&slot.name), "snapshots", notices) else {
+                continue;
+            };
+            for aside in found.set_aside {
+                let text = format!("a damaged state was set aside: {}", aside.reason);
+                notices.say(Notice::warn("state-damaged", text).slot(&slot.name));
+            }
+            if let Some(snapshot) = found.snapshot {
+                let saved = Saved {
+                    digest: snapshot.digest,
+                    version: snapshot.plugin_version.into(),
+                    state_version: snapshot.state_version,
+                    seq: snapshot.slot_seq,
+                    market_seq: snapshot.market_seq,
+                    intents: snapshot.intent_counter,
+                    bytes: snapshot.bytes,
+                };
+                all.insert(slot.name.clone(), saved);
+            }
+        }
+        all
+    }
+
+    /// Replays the journal, asks the venue, writes what either lacks, finds the place in the market.
+    fn recover(
+        &self,
+        stream: u32,
+        saved: &std::collections::BTreeMap<SlotName, Saved>,
+        notices: &Notices,
+    ) -> Result<Recovered, HouseError> {
+        let (Some(journal), Some(ledger)) = (&self.journal, &self.ledger) else {
+            return Ok(Recovered::default());
+        };
+        let mut found =
+            Recovered { journal: journal.replay().map_err(HouseError::Recover)?, ..Recovered::default() };
+        ledger
+            .for_each(|_, record| found.truth.push(record))
+            .map_err(HouseError::Recover)?;
+        let repairs = reconcile(&found.journal, &found.truth);
+        let known = ledger.cursor(stream).map_err(HouseError::Recover)?;
+        if !repairs.ledger.is_empty() {
+            ledger.append(&repairs.ledger, stream, known).map_err(HouseError::Recover)?;
+        }
+        if !repairs.journal.is_empty() {
+            journal.append(&repairs.journal).map_err(HouseError::Recover)?;
+            let text =
+                format!("{} records were reconciled with the venue", repairs.journal.len());
+            notices.say(Notice::info("reconciled", text));
+        }
+        for id in &repairs.disputed {
+            let text = format!("journal and venue contradict each other on order {id}");
+            let notice = Notice::error("order-disputed", text)
+                .fix("settle it by hand; its slot does not trade until then");
+            notices.say(notice);
+        }
+        found.truth.extend(repairs.ledger);
+        found.journal.extend(repairs.journal);
+        found.cancels = repairs.cancels;
+        found.disputed = repairs.disputed;
+        if known > 0 {
+            let decided = found.journal.iter().filter_map(|record| match record {
+                Record::Intent { order, .. } => Some(order.seq),
+                Record::Cancel { seq, .. } => Some(*seq),
+                _ => None,
+            });
+            let saved = saved.values().map(|saved| saved.market_seq);
+            found.cursor = decided.chain(saved).max().unwrap_or(0).max(known);
+            // The first run of a stream registers it with 1, before any event had an effect.
+            if found.cursor == 1 {
+                found.cursor = 0;
+            }
+        } else {
+            ledger.append(&[], stream, 1).map_err(HouseError::Recover)?;
+        }
+        Ok(found)
+    }
+}
+
+fn told<T>(opened: Result<T, StoreError>, what: &str, notices: &Notices) -> Option<T> {
+    match opened {
+        Ok(opened) => Some(opened),
+        Err(error) => {
+            let text = format!("no {what}: {}", crate::intake::chain(&error));
+            notices.say(Notice::error("state-degraded", text).fix("mend the disk and restart"));
+            None
+        }
+    }
+}
+
+/// A number for the market stream: other feeds have other numbers, and their events other meanings.
+fn stream_id(plan: &Plan) -> u32 {
+    let digest = Sha256::digest(format!("{:?}{:?}", plan.feeds, plan.instruments));
+    u32::from_le_bytes([digest[0], digest[1], digest[2], digest[3]])
+}
+
+fn start_lane(
+    number: usize,
+    plan: &Plan,
+    outbox: Outbox,
+    recovered: &Recovered,
+    lanes: usize,
+    stores: &Stores,
+) -> Result<(LaneControl, std::thread::JoinHandle<()>, Tap), HouseError> {
+    let (feed_in, feed) = rtrb::RingBuffer::new(FEED_EVENTS);
+    let (mail_in, mail) = rtrb::RingBuffer::new(MAIL_ENTRIES);
+    let (reports, reports_out) = rtrb::RingBuffer::new(MAIL_ENTRIES);
+    let waker = Waker::new();
+    let mut venue = PaperVenue::new(plan.paper, &plan.instruments);
+    let mine: Vec<u32> = plan
+        .slots
+        .iter()
+        .enumerate()
+        .filter(|(place, _)| place % lanes == number)
+        .map(|(place, slot)| stores.key(&slot.name, place))
+        .collect();
+    for record in recovered.truth.iter().filter(|record| mine.contains(&record.id().slot)) {
+        venue.restore(record);
+    }
+    venue.resume(recovered.cursor);
+    for (id, reason) in recovered.cancels.iter().filter(|(id, _)| mine.contains(&id.slot)) {
+        venue.cancel(*id, *reason, 0);
+    }
+    let parts = LaneParts {
+        feed,
+        mail,
+        reports,
+        outbox,
+        venue,
+        waker: waker.clone(),
+        start_seq: recovered.cursor,
+    };
+    let thread = Lane::start(format!("lane-{number}"), parts)?;
+    let lane = LaneControl::new(mail_in, reports_out, waker.clone());
+    Ok((lane, thread, Tap { ring: feed_in, waker }))
+}
+
+fn set_up_slot(
+    slot: &SlotPlan,
+    key: u32,
+    lane: usize,
+    plan: &Plan,
+    recovered: &Recovered,
+    stores: &Stores,
+    saved: Option<Saved>,
+) -> (SlotSetup, SlotControl) {
+    let instruments: Vec<_> =
+        slot.instruments.iter().filter_map(|id| plan.instruments.get(*id as usize).cloned()).collect();
+    let last_intent = stores
+        .journal
+        .as_ref()
+        .and_then(|journal| journal.last_intent(key).ok())
+        .unwrap_or(0)
+        .max(saved.as_ref().map_or(0, |saved| saved.intents));
+    let limits = slot.limits.over(plan.limits);
+    let mut account =
+        Account::new(key, &instruments, slot.risk, limits.intents_per_call, last_intent);
+    let orders: Vec<_> = recovered
+        .journal
+        .iter()
+        .filter_map(|record| match record {
+            Record::Intent { order, .. } | Record::Adopted(order) => Some(*order),
+            _ => None,
+        })
+        .filter(|order| order.id.slot == key)
+        .collect();
+    let events: Vec<OrderEvent> = recovered
+        .journal
+        .iter()
+        .filter_map(|record| match record {
+            Record::Event(event) if event.id.slot == key => Some(*event),
+            _ => None,
+        })
+        .collect();
+    account.recover(&orders, &events);
+    let disputed = recovered.disputed.iter().any(|id| id.slot == key);
+    if disputed || stores.journal.is_none() || stores.ledger.is_none() {
+        account.block();
+    }
+    let gauge = Arc::new(Gauge::default());
+    let setup = SlotSetup {
+        key,
+        config: slot.config,
+        account: Box::new(account),
+        gauge: gauge.clone(),
+        on_failure: slot.on_failure,
+    };
+    (setup, SlotControl::new(slot.clone(), key, lane, gauge, saved))
+}
+
+fn admission(
+    plan: &Plan,
+    runtime: &Runtime,
+    folder: Option<&Folder>,
+    clock: &WallClock,
+    notices: &Notices,
+) -> Admission {
+    let cache = folder.and_then(|folder| told(folder.blobs(COMPILED_BYTES_MAX), "cache", notices));
+    let shelf = folder.and_then(|folder| told(folder.shelf(), "shelf", notices));
+    if let Some(shelf) = &shelf {
+        // A shelf that cannot be pruned only takes room.
+        let _ = shelf.prune(SHELF_COMPONENTS_MAX, &[]);
+    }
+    Admission {
+        compiler: Compiler { runtime: runtime.clone(), worker: plan.compiler.clone(), cache },
+        limits: plan.limits,
+        shelf,
+        clock: clock.clone(),
+    }
+}
+
+fn show(slot: &SlotControl) -> SlotShow {
+    SlotShow {
+        name: slot.plan.name.clone(),
+        plugin: slot.plan.plugin.to_string(),
+        gauge: slot.gauge.clone(),
+        standing: slot.standing.clone(),
+    }
+}
+
+fn sum_up(slot: &SlotControl, hashes: &IntentHashes) -> SlotSummary {
+    let standing = slot.standing.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let gauge = &slot.gauge;
+    let events = gauge.events.get();
+    SlotSummary {
+        name: slot.plan.name.to_string(),
+        plugin: slot.plan.plugin.to_string(),
+        version: standing.version,
+        digest: standing.digest,
+        state: standing.state,
+        why: standing.why,
+        generation: u64::from(slot.generations),
+        events,
+        call_ns_p50: gauge.call_ns.quantile_ns(0.5),
+        call_ns_p99: gauge.call_ns.quantile_ns(0.99),
+        fuel_per_event: gauge.fuel_total.get() / events.max(1),
+        fuel_max: gauge.fuel_max.get(),
+        intents: gauge.intents.get(),
+        denials: gauge.denials.get(),
+        fills: gauge.fills.get(),
+        faults: gauge.faults.get(),
+        pnl: gauge.pnl.load(std::sync::atomic::Ordering::Relaxed),
+        intents_hash: hashes.get(&slot.key).map(|(_, hash)| *hash),
+        state_hash: slot.saved.as_ref().map(|saved| Digest(Sha256::digest(&saved.bytes).into())),
+        swaps: slot.swaps.clone(),
+        last_fault: slot.last_fault.clone(),
+    }
+}
