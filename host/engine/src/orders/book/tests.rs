@@ -64,6 +64,37 @@ fn the_same_fill_twice_changes_nothing_even_after_the_order_is_done() {
 }
 
 #[test]
+fn an_old_fill_is_known_by_its_size_when_a_newer_one_came_between() {
+    let mut book = book(Risk::default());
+    let intent = staged(&mut book, Side::Buy, 100);
+    let (one, two) = (fill(intent, Side::Buy, 9, 40, 40), fill(intent, Side::Buy, 9, 20, 60));
+    for (event, applied) in [
+        (&one, Applied::Changed),
+        (&two, Applied::Changed),
+        (&one, Applied::Old),
+        (&two, Applied::Old),
+    ] {
+        assert_eq!(book.apply(event), applied);
+    }
+    // The same id is the same fill, whatever else the venue says of it now.
+    let again = OrderEvent { trade_id: two.trade_id, ..fill(intent, Side::Buy, 9, 20, 80) };
+    assert_eq!(book.apply(&again), Applied::Old);
+    assert_eq!(book.position(0).size, 60);
+}
+
+#[test]
+fn an_order_is_cancelled_once_and_a_failed_call_lets_it_be_cancelled_again() {
+    let mut book = book(Risk::default());
+    staged(&mut book, Side::Buy, 100);
+    assert_eq!(book.stage_cancel_all(Reason::Host), 1);
+    assert_eq!(book.stage_cancel_all(Reason::Host), 0);
+    book.discard();
+    assert_eq!(book.stage_cancel_all(Reason::Host), 1);
+    book.commit(|_| {});
+    assert_eq!(book.stage_cancel_all(Reason::Host), 0);
+}
+
+#[test]
 fn an_order_whose_end_came_before_its_fills_waits_for_them() {
     let mut book = book(Risk::default());
     let intent = staged(&mut book, Side::Buy, 100);

@@ -160,6 +160,23 @@ fn position_limit_never_stops_a_reducing_order() {
 }
 
 #[test]
+fn position_limit_values_a_buy_above_the_middle_at_its_own_price() {
+    let book = book(Risk { position_notional_max: Some(101_000 * 100), ..risk() });
+    passes(limit(Side::Buy, 101_000, 100), &book);
+    assert_eq!(denied(limit(Side::Buy, 101_005, 100), &book), Deny::PositionLimit);
+}
+
+#[test]
+fn price_band_holds_its_edge() {
+    let mut book = book(Risk { price_band_bps: 100, ..risk() });
+    book.on_market(&quote(2, 2, 99_995, 100_005, 1));
+    for (inside, outside) in [(101_000, 101_005), (99_000, 98_995)] {
+        passes(limit(Side::Buy, inside, 100), &book);
+        assert_eq!(denied(limit(Side::Buy, outside, 100), &book), Deny::PriceBand);
+    }
+}
+
+#[test]
 fn price_band() {
     let book = book(Risk { price_band_bps: 100, ..risk() });
     // One percent of the middle 100,050 is 1,000.5.

@@ -275,6 +275,26 @@ fn a_full_venue_refuses_and_never_drops_an_answer() {
 }
 
 #[test]
+fn an_order_under_way_has_room_for_its_first_and_last_answer_kept_free() {
+    let config = PaperConfig { live_orders_max: 2, latency_ms: 5, ..PaperConfig::default() };
+    let mut venue = opened(config);
+    let mut truth = Vec::new();
+    let (later, rest) = (NOW + 5_000_000, limit(Side::Buy, 100_000, 1_000));
+    venue.submit(&order(1, rest), NOW).unwrap();
+    venue.advance(later, &mut truth);
+    venue.submit(&order(2, rest), later).unwrap();
+    for seq in 2..50 {
+        venue.on_market(&trade(seq, later, 99_000, 10, Aggressor::Seller), &mut truth);
+    }
+    for intent in [1, 2] {
+        venue.cancel(ClientId { slot: 1, intent }, Reason::Host, later);
+    }
+    venue.advance(u64::MAX, &mut truth);
+    assert_eq!(venue.resting_len(), 0);
+    assert_eq!(venue.post.answers_len(), 2 * post::ANSWERS_PER_ORDER);
+}
+
+#[test]
 fn events_up_to_the_cursor_set_prices_and_fill_nothing_twice() {
     let mut before = opened(instant());
     let mut truth = Vec::new();
