@@ -15,14 +15,12 @@ use wickd_sandbox::{Batch, Runtime, RuntimeError};
 use wickd_store::{Folder, Journal, Ledger, Record, StoreError, VenueRecord};
 
 use crate::clock::WallClock;
-use crate::control::{
-    Control, LaneControl, Records, SlotControl, Source, Standing, ToControl,
-};
+use crate::control::{Control, LaneControl, Records, SlotControl, Source, Standing, ToControl};
 use crate::desk::{Desk, IntentHashes, Outbox};
 use crate::intake::{Admission, Compiler, Intake};
 use crate::lane::{
-    Account, Accounts, FEED_EVENTS, Gauge, Lane, LaneParts, MAIL_ENTRIES, Saved, SlotSetup,
-    ToLane, Waker,
+    Account, Accounts, FEED_EVENTS, Gauge, Lane, LaneParts, MAIL_ENTRIES, Saved, SlotSetup, ToLane,
+    Waker,
 };
 use crate::market::FeedError;
 use crate::notice::{Notice, Notices};
@@ -158,7 +156,8 @@ impl House {
         let mut slots = Vec::new();
         let (mut lane_controls, mut threads, mut taps) = (Vec::new(), Vec::new(), Vec::new());
         for (number, outbox) in outboxes.into_iter().enumerate() {
-            let (lane, thread, tap) = start_lane(number, &plan, outbox, &recovered, lanes, &stores)?;
+            let (lane, thread, tap) =
+                start_lane(number, &plan, outbox, &recovered, lanes, &stores)?;
             lane_controls.push(lane);
             threads.push(thread);
             taps.push(tap);
@@ -213,9 +212,9 @@ impl House {
     /// Market events given to the lanes so far, and the event time of the last one.
     pub fn progress(&self) -> (u64, u64) {
         use std::sync::atomic::Ordering::Relaxed;
-        self.pump.get().map_or((0, 0), |pump| {
-            (pump.events.load(Relaxed), pump.ts_event.load(Relaxed))
-        })
+        self.pump
+            .get()
+            .map_or((0, 0), |pump| (pump.events.load(Relaxed), pump.ts_event.load(Relaxed)))
     }
 
     /// Whether the run is over by itself.
@@ -334,11 +333,7 @@ impl Stores {
         known.and_then(Result::ok).unwrap_or(number as u32 + 1)
     }
 
-    fn saved(
-        &self,
-        plan: &Plan,
-        notices: &Notices,
-    ) -> std::collections::BTreeMap<SlotName, Saved> {
+    fn saved(&self, plan: &Plan, notices: &Notices) -> std::collections::BTreeMap<SlotName, Saved> {
         let mut all = std::collections::BTreeMap::new();
         let Some(snapshots) = &self.records.snapshots else { return all };
         for slot in &plan.slots {
@@ -375,11 +370,11 @@ impl Stores {
         let (Some(journal), Some(ledger)) = (&self.journal, &self.ledger) else {
             return Ok(Recovered::default());
         };
-        let mut found =
-            Recovered { journal: journal.replay().map_err(HouseError::Recover)?, ..Recovered::default() };
-        ledger
-            .for_each(|_, record| found.truth.push(record))
-            .map_err(HouseError::Recover)?;
+        let mut found = Recovered {
+            journal: journal.replay().map_err(HouseError::Recover)?,
+            ..Recovered::default()
+        };
+        ledger.for_each(|_, record| found.truth.push(record)).map_err(HouseError::Recover)?;
         let repairs = reconcile(&found.journal, &found.truth);
         let known = ledger.cursor(stream).map_err(HouseError::Recover)?;
         if !repairs.ledger.is_empty() {
@@ -387,8 +382,7 @@ impl Stores {
         }
         if !repairs.journal.is_empty() {
             journal.append(&repairs.journal).map_err(HouseError::Recover)?;
-            let text =
-                format!("{} records were reconciled with the venue", repairs.journal.len());
+            let text = format!("{} records were reconciled with the venue", repairs.journal.len());
             notices.say(Notice::info("reconciled", text));
         }
         for id in &repairs.disputed {
@@ -487,8 +481,11 @@ fn set_up_slot(
     stores: &Stores,
     saved: Option<Saved>,
 ) -> (SlotSetup, SlotControl) {
-    let instruments: Vec<_> =
-        slot.instruments.iter().filter_map(|id| plan.instruments.get(*id as usize).cloned()).collect();
+    let instruments: Vec<_> = slot
+        .instruments
+        .iter()
+        .filter_map(|id| plan.instruments.get(*id as usize).cloned())
+        .collect();
     let last_intent = stores
         .journal
         .as_ref()

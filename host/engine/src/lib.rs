@@ -19,7 +19,7 @@ mod pump;
 
 pub use clock::WallClock;
 pub use desk::IntentHashes;
-pub use house::{House, HouseError, SlotShow, Summary, SlotSummary, verify};
+pub use house::{House, HouseError, SlotShow, SlotSummary, Summary, verify};
 pub use intake::{Admission, Cost, Plugin, Refusal};
 pub use notice::{Detail, Notice, Severity};
 pub use orders::PaperConfig;

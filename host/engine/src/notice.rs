@@ -1,8 +1,8 @@
 //! What the house has to say, as it happens: one value per happening, for people and for machines.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
-use std::sync::Arc;
 
 use serde::Serialize;
 use wickd_model::{Digest, Fault};

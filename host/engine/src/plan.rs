@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use semver::VersionReq;
 use wickd_model::{Digest, Instrument, InstrumentId, Limits, PluginName, Risk, SlotName};
-use wickd_policy::{LimitsPatch, Setting};
+use wickd_policy::LimitsPatch;
+use wickd_policy::params::Setting;
 
 use crate::lane::{OnFailure, Trial};
 use crate::market::{FeedPlan, Speed};

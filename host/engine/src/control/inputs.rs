@@ -135,8 +135,7 @@ impl Control {
         }
         let (mut node, needs) = kitchen.signal(&wish.plugin, &wish.config, wish.instrument)?;
         let plugin = wish.plugin.clone();
-        node.guest.host_mut().handles =
-            self.nodes_for(lane, &plugin, &needs.inputs, depth + 1)?;
+        node.guest.host_mut().handles = self.nodes_for(lane, &plugin, &needs.inputs, depth + 1)?;
         for (instrument, secs) in node.wants.bars() {
             self.lanes[lane].send(ToLane::Bars(*instrument, *secs));
         }
@@ -151,8 +150,7 @@ impl Control {
         for lane in 0..self.lanes.len() {
             for place in 0..self.lanes[lane].nodes.len() {
                 let node = &self.lanes[lane].nodes[place];
-                let best =
-                    self.registry.best(&plugin.manifest.name, &node.range, &BTreeSet::new());
+                let best = self.registry.best(&plugin.manifest.name, &node.range, &BTreeSet::new());
                 let fits = node.plugin.manifest.name == plugin.manifest.name
                     && best.is_some_and(|best| best.digest == plugin.digest)
                     && node.plugin.digest != plugin.digest;

@@ -31,7 +31,7 @@ use crate::pump::{Pump, Stream, Tap};
 use inputs::NodeControl;
 use registry::Registry;
 use seating::Pending;
-pub(crate) use slot::{SWAPS_KEPT, SlotControl, Standing, Supervision};
+pub(crate) use slot::{SlotControl, Standing};
 
 /// How often lanes' reports are looked at while nothing else happens.
 const LOOK: Duration = Duration::from_millis(2);
@@ -249,8 +249,7 @@ impl Control {
             .pump_gauge
             .get()
             .map_or(0, |gauge| gauge.ts_event.load(std::sync::atomic::Ordering::Relaxed));
-        let record =
-            Record::Note { slot: slot.key, generation: slot.generations, ts_event, note };
+        let record = Record::Note { slot: slot.key, generation: slot.generations, ts_event, note };
         if let Err(error) = journal.append(&[record]) {
             let text = format!("the journal takes no notes: {error}");
             self.notices.say(Notice::error("journal-failed", text));
@@ -263,6 +262,8 @@ impl Control {
 
     /// The events a lane's history would hold at the start of this run.
     pub(crate) fn past(&self) -> Vec<Event> {
-        self.source.as_ref().map_or_else(Vec::new, |source| source.stream.past.iter().copied().collect())
+        self.source
+            .as_ref()
+            .map_or_else(Vec::new, |source| source.stream.past.iter().copied().collect())
     }
 }

@@ -176,8 +176,7 @@ impl Admission {
                 .ok_or_else(no_world)?
                 .and_then(|mut guest| guest.schema()),
         };
-        let specs =
-            specs.map_err(|fault| Refusal::new("schema", &fault, fault.kind.hint()))?;
+        let specs = specs.map_err(|fault| Refusal::new("schema", &fault, fault.kind.hint()))?;
         Schema::new(specs).map_err(|issues| {
             Refusal::new("schema", list(&issues), "mend the parameter's declaration in the plugin")
         })
@@ -220,8 +219,7 @@ fn described(
     if let Some((_, range)) = range
         && !range.matches(&house_version())
     {
-        let reason =
-            format!("{} needs wickd {range}, this is {}", manifest.name, house_version());
+        let reason = format!("{} needs wickd {range}, this is {}", manifest.name, house_version());
         return Err(Refusal::new("version", reason, "update wickd, or use an older plugin"));
     }
     Ok((manifest, patch))

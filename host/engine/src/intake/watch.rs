@@ -99,8 +99,7 @@ impl Watch {
     }
 
     fn saw(&mut self, path: &Path, rank: usize, stat: Stat, now_ms: u64) -> Option<Change> {
-        let fresh =
-            || Seen { rank, stat, since_ms: now_ms, told: false, gone_since_ms: None };
+        let fresh = || Seen { rank, stat, since_ms: now_ms, told: false, gone_since_ms: None };
         let seen = self.seen.entry(path.to_owned()).or_insert_with(fresh);
         if seen.stat != stat {
             *seen = fresh();

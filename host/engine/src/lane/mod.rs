@@ -32,8 +32,8 @@ pub use history::HISTORY_EVENTS;
 pub use message::{
     Accounts, FromLane, OnFailure, Refusal, Retired, Role, Saved, SlotSetup, ToLane, Trial, Verdict,
 };
-pub use node::{Node, NodeId};
 pub(crate) use node::{IndicatorNode, Kind as NodeKind, SignalNode};
+pub use node::{Node, NodeId};
 pub use seat::Seat;
 
 use crate::desk::Outbox;
@@ -317,7 +317,8 @@ impl Lane {
         if let Some(old) = slot.seat(body) {
             self.reports.push(FromLane::Retired(Retired::Body(old)));
         }
-        let accounts = Accounts { to: digest, generation, cut_seq: self.seq, ..Accounts::default() };
+        let accounts =
+            Accounts { to: digest, generation, cut_seq: self.seq, ..Accounts::default() };
         self.reports.push(FromLane::Seated { key, accounts });
     }
 
@@ -343,9 +344,7 @@ impl Lane {
                 self.history.since(heard_seq).map(|missed| missed.copied().collect());
             let refusal = match missed {
                 None => Some(Refusal::Behind(self.seq - heard_seq)),
-                Some(missed) => {
-                    body.catch_up(&missed, &mut self.batch).err().map(Refusal::Failed)
-                }
+                Some(missed) => body.catch_up(&missed, &mut self.batch).err().map(Refusal::Failed),
             };
             if let Some(refusal) = refusal {
                 let body = Some(body);
@@ -406,8 +405,14 @@ impl Lane {
                 slot.gauge.faults.add(1);
                 slot.last_digest = dead.digest;
                 let (role, digest, market_seq) = (Role::Live, dead.digest, self.seq);
-                self.reports
-                    .push(FromLane::Fault { key, role, fault, digest, took_over, market_seq });
+                self.reports.push(FromLane::Fault {
+                    key,
+                    role,
+                    fault,
+                    digest,
+                    took_over,
+                    market_seq,
+                });
                 self.reports.push(FromLane::Retired(Retired::Body(dead)));
                 if took_over.is_none() {
                     self.slots[place].gauge.generation.set(0);
@@ -441,8 +446,14 @@ impl Lane {
             if let Err(fault) = live.guest.stop() {
                 let (key, role, digest) = (slot.key, Role::Live, live.digest);
                 let (took_over, market_seq) = (None, self.seq);
-                self.reports
-                    .push(FromLane::Fault { key, role, fault, digest, took_over, market_seq });
+                self.reports.push(FromLane::Fault {
+                    key,
+                    role,
+                    fault,
+                    digest,
+                    took_over,
+                    market_seq,
+                });
             }
             slot.gauge.generation.set(0);
             self.reports.push(FromLane::Retired(Retired::Body(live)));

@@ -223,8 +223,7 @@ impl Slot {
         let left = trial.shadow_events;
         let kind = Twinned::Candidate;
         let (compared, differed) = (0, 0);
-        self.twin =
-            Some(Box::new(Twin { body, kind, trial, left, compared, differed, accounts }));
+        self.twin = Some(Box::new(Twin { body, kind, trial, left, compared, differed, accounts }));
         Ok(())
     }
 

@@ -3,9 +3,7 @@
 //! Nothing on it waits, locks, allocates, logs or calls the system while plugins are quiet. What is
 //! marked cold runs only when something was decided or has failed.
 
-use wickd_model::{
-    Event, Heard as HeardSignal, Order, OrderEvent, Reason, Stamp, Status, TsNs,
-};
+use wickd_model::{Event, Heard as HeardSignal, Order, OrderEvent, Reason, Stamp, Status, TsNs};
 use wickd_store::Provenance;
 
 use super::Lane;
@@ -314,15 +312,27 @@ impl Lane {
             Heard::TwinFailed { fault, dead } => {
                 let (role, digest) = (Slot::role_of(dead.kind), dead.body.digest);
                 let took_over = None;
-                self.reports
-                    .push(FromLane::Fault { key, role, fault, digest, took_over, market_seq });
+                self.reports.push(FromLane::Fault {
+                    key,
+                    role,
+                    fault,
+                    digest,
+                    took_over,
+                    market_seq,
+                });
                 self.reports.push(FromLane::Retired(Retired::Body(dead.body)));
             }
             Heard::LiveFailed { fault, dead, took_over } => {
                 let (role, digest) = (Role::Live, dead.digest);
                 self.slots[place].last_digest = digest;
-                self.reports
-                    .push(FromLane::Fault { key, role, fault, digest, took_over, market_seq });
+                self.reports.push(FromLane::Fault {
+                    key,
+                    role,
+                    fault,
+                    digest,
+                    took_over,
+                    market_seq,
+                });
                 self.reports.push(FromLane::Retired(Retired::Body(dead)));
                 if took_over.is_none() {
                     self.act_on_orders(place);

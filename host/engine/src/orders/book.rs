@@ -210,6 +210,15 @@ impl Book {
         self.staged.len()
     }
 
+    /// The intent or cancel at a place of what the call has staged.
+    pub(crate) fn staged_at(&self, place: usize) -> Option<Staged> {
+        let (intent, cancel) = *self.staged.get(place)?;
+        Some(match cancel {
+            Some(reason) => Staged::Cancel(ClientId { slot: self.slot, intent }, reason),
+            None => Staged::Order(self.open_order(intent)?.order),
+        })
+    }
+
     /// The call returned normally: hands what it staged to `take`, in order.
     pub(crate) fn commit(&mut self, mut take: impl FnMut(Staged)) {
         for place in 0..self.staged.len() {

@@ -14,7 +14,8 @@ mod reconcile;
 #[cfg(test)]
 mod samples;
 
-pub(crate) use book::{Applied, Book, OPEN_ORDERS_BOUND, OpenOrder, Staged};
+pub(crate) use book::{Applied, Book, OpenOrder, Staged};
 pub(crate) use gate::{Call, check, check_cancel};
-pub(crate) use paper::{Account, PaperConfig, PaperVenue, Refused};
-pub(crate) use reconcile::{Repairs, reconcile};
+pub use paper::PaperConfig;
+pub(crate) use paper::PaperVenue;
+pub(crate) use reconcile::reconcile;

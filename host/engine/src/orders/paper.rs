@@ -29,7 +29,7 @@ use wickd_store::VenueRecord;
 use super::matching::{PPM, Pit, prints_fill, reaches};
 pub(crate) use accounts::Account;
 use accounts::{Accounts, Entry};
-pub(crate) use config::PaperConfig;
+pub use config::PaperConfig;
 use post::{Message, Post};
 use resting::{Resting, find, first_in_line, needs};
 

@@ -6,21 +6,21 @@ use wickd_model::{Cash, Issue};
 
 /// How the paper venue behaves.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct PaperConfig {
+pub struct PaperConfig {
     /// Milliseconds of event time from host to venue, and back again. Default 50; at most 60,000.
-    pub(crate) latency_ms: u32,
+    pub latency_ms: u32,
     /// Millionths of orders that the venue fails to take. Default 0.
-    pub(crate) reject_ppm: u32,
+    pub reject_ppm: u32,
     /// Millionths of a shown or printed size that our orders may have. Default all of it; at least 1.
-    pub(crate) participation_ppm: u32,
+    pub participation_ppm: u32,
     /// Chooses which orders are rejected.
-    pub(crate) seed: u64,
+    pub seed: u64,
     /// Cash of each slot for each instrument. `None`: no account is kept short. `Some`: no
     /// borrowing; buys need cash, sells need holdings.
-    pub(crate) funds: Option<Cash>,
+    pub funds: Option<Cash>,
     /// Orders under way and resting at once. Default 4,096; at least the sum of the slots'
     /// `risk.open_orders_max`, so that no slot can take another's room. At most 1,000,000.
-    pub(crate) live_orders_max: u32,
+    pub live_orders_max: u32,
 }
 
 impl Default for PaperConfig {
@@ -38,7 +38,7 @@ impl Default for PaperConfig {
 
 impl PaperConfig {
     /// Every value outside its range.
-    pub(crate) fn check(&self) -> Vec<Issue> {
+    pub fn check(&self) -> Vec<Issue> {
         let rows = [
             ("latency_ms", self.latency_ms, 0, 60_000),
             ("reject_ppm", self.reject_ppm, 0, 1_000_000),
