@@ -185,7 +185,6 @@ impl House {
             mail,
             own: own.clone(),
             source: Some(Source { stream, taps, speed: plan.speed }),
-            cursor: recovered.cursor,
             pump: None,
             pump_gauge: pump.clone(),
             registry: Default::default(),

@@ -27,7 +27,6 @@ pub(crate) struct Pending {
     /// It has heard everything up to here; 0 for nothing.
     pub(crate) since: u64,
     pub(crate) restored: bool,
-    pub(crate) tries: u32,
     pub(crate) warm_up_events: u64,
 }
 
@@ -148,7 +147,7 @@ impl Control {
         prepared: Prepared,
         handles: Box<[NodeId]>,
     ) {
-        let Prepared { mut body, needs, config } = prepared;
+        let Prepared { mut body, needs } = prepared;
         body.guest.host_mut().handles = handles;
         let (lane, key) = (self.slots[place].lane, self.slots[place].key);
         let bars: Vec<_> = body.wants.bars().to_vec();
@@ -161,7 +160,7 @@ impl Control {
         slot.waits_for = None;
         slot.stopping = false;
         slot.next =
-            Some(Running { plugin: plugin.clone(), state_version: body.state_version, config });
+            Some(Running { plugin: plugin.clone(), state_version: body.state_version });
         if let Some(running) = &slot.running {
             let carries = running.state_version > 0 && body.state_version > 0;
             let trial = slot.plan.trial;
@@ -250,8 +249,7 @@ impl Control {
             0 => warm_up_events as usize,
             _ => HISTORY_EVENTS,
         };
-        let (tries, warm_up_events) = (0, 0);
-        let pending = Pending { slot: place, body, since, restored, tries, warm_up_events };
+        let pending = Pending { slot: place, body, since, restored, warm_up_events: 0 };
         self.ask_for_history(pending, events);
     }
 
@@ -306,8 +304,8 @@ impl Control {
         }
         // Where the history does not reach back to `since`, the gap is what it was too slow for.
         let (since, restored) = (self.slots[place].heard_to, self.slots[place].saved.is_some());
-        let (tries, warm_up_events) = (0, self.slots[place].warmed);
-        let pending = Pending { slot: place, body, since, restored, tries, warm_up_events };
+        let warm_up_events = self.slots[place].warmed;
+        let pending = Pending { slot: place, body, since, restored, warm_up_events };
         self.ask_for_history(pending, HISTORY_EVENTS);
     }
 
@@ -317,6 +315,10 @@ impl Control {
         slot.offered = None;
         let name = slot.plan.name.clone();
         if let Unprepared::Missing(what) = &why {
+            // Until every file has been read, what is missing is probably the next one.
+            if !self.folders_read {
+                return;
+            }
             if slot.waits_for.as_ref() != Some(what) {
                 slot.waits_for = Some(what.clone());
                 let what = what.clone();

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use wickd_model::{Digest, Entry};
+use wickd_model::Digest;
 
 use crate::intake::Plugin;
 use crate::lane::{Accounts, Gauge, Saved};
@@ -72,7 +72,6 @@ pub(crate) const SWAPS_KEPT: usize = 64;
 pub(crate) struct Running {
     pub(crate) plugin: Arc<Plugin>,
     pub(crate) state_version: u32,
-    pub(crate) config: Arc<[Entry]>,
 }
 
 impl SlotControl {

@@ -309,7 +309,7 @@ impl Lane {
         let slot = &mut self.slots[place];
         let Some(account) = &mut slot.account else { return };
         account.begin(self.now, self.seq, body.generation);
-        if let Err(fault) = body.start(restored, account) {
+        if let Err(fault) = body.start(restored, false, &mut slot.account) {
             return self.reports.push(refuse(Refusal::Failed(fault), Some(body)));
         }
         let generation = body.generation;
