@@ -88,6 +88,8 @@ pub(crate) struct LaneParts {
     pub(crate) waker: Waker,
     /// Last market event before this run.
     pub(crate) start_seq: u64,
+    /// Event time of the first one of this run.
+    pub(crate) start_ts: TsNs,
 }
 
 /// The lane's state; its own thread is the only one that ever sees it.
@@ -179,7 +181,7 @@ impl Lane {
             bars: Vec::new(),
             history: history::History::new(),
             batch: Batch::default(),
-            now: 0,
+            now: parts.start_ts,
             seq: parts.start_seq,
             finishing: false,
         }
