@@ -31,6 +31,7 @@ use crate::pump::{Pump, Stream, Tap};
 use inputs::NodeControl;
 use registry::Registry;
 use seating::Pending;
+pub(crate) use prepare::{Kitchen, Prepared};
 pub(crate) use slot::{SlotControl, Standing};
 
 /// How often lanes' reports are looked at while nothing else happens.

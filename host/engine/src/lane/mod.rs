@@ -165,7 +165,7 @@ impl Lane {
         })
     }
 
-    fn new(parts: LaneParts) -> Self {
+    pub(crate) fn new(parts: LaneParts) -> Self {
         Self {
             feed: parts.feed,
             mail: parts.mail,
@@ -241,7 +241,7 @@ impl Lane {
     }
 
     /// Takes one piece of mail, between two events.
-    fn take(&mut self, mail: ToLane) {
+    pub(crate) fn take(&mut self, mail: ToLane) {
         match mail {
             ToLane::Slot(setup) => self.slots.push(Slot::new(*setup)),
             ToLane::Node(id, node) => self.take_node(id, *node),

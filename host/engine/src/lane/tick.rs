@@ -20,7 +20,7 @@ const TIMERS_PER_EVENT_MAX: u32 = 16;
 impl Lane {
     /// One market event, all the way.
     #[inline]
-    pub(super) fn tick(&mut self, event: &Event) {
+    pub(crate) fn tick(&mut self, event: &Event) {
         let at = event.at();
         (self.now, self.seq) = (at.ts_event, at.seq);
         // 1. The venue: orders that arrive by now, then what this event fills.
