@@ -3,7 +3,13 @@
 //! Machines are shared and noisy, so nothing here is an absolute claim. Two things are timed in
 //! turns of a few milliseconds, A B B A, and what is printed is the median of the pairs' ratios. The
 //! guests must be there: `.ci/guests` builds them.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, missing_docs, reason = "a bench")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    missing_docs,
+    reason = "a bench"
+)]
 
 use std::hint::black_box;
 use std::path::{Path, PathBuf};
@@ -60,7 +66,8 @@ impl Bench {
     fn new() -> Self {
         let runtime = Runtime::start().unwrap();
         let admission = Admission::alone(runtime.clone(), Limits::default(), None);
-        let admit = |name: &str| admission.admit(&guest(name), 0).unwrap_or_else(|e| panic!("{e}")).0;
+        let admit =
+            |name: &str| admission.admit(&guest(name), 0).unwrap_or_else(|e| panic!("{e}")).0;
         let (ema, twenty) = (admit("bench_ema"), admit("bench_twenty"));
         let state = tempfile::tempdir().unwrap();
         Self { runtime, instruments: vec![instrument()], ema, twenty, state }
@@ -101,8 +108,7 @@ impl Bench {
         let mut native_block = || block(&mut a, |quote| native.on_quote(quote));
         let mut lane_block = || block(&mut b, |quote| rig.tick(&Event::Quote(*quote)));
         let mut batch_block = || {
-            let events: Vec<Event> =
-                (0..TICKS_PER_BLOCK).map(|_| Event::Quote(c.next())).collect();
+            let events: Vec<Event> = (0..TICKS_PER_BLOCK).map(|_| Event::Quote(c.next())).collect();
             let started = Instant::now();
             batched.catch_up(&events, &mut batch).unwrap();
             started.elapsed()
@@ -149,7 +155,10 @@ impl Bench {
             let (a, b) = (at(&mut with, share), at(&mut without, share));
             let goal = if share == 0.999 { "1.1" } else { "-" };
             let name = format!("p{} with swap / without", share * 100.0);
-            println!("  {name:<34} {:>6.2}   goal {goal:<5} ({a} ns / {b} ns)", a as f64 / b as f64);
+            println!(
+                "  {name:<34} {:>6.2}   goal {goal:<5} ({a} ns / {b} ns)",
+                a as f64 / b as f64
+            );
         }
     }
 
@@ -171,7 +180,11 @@ impl Bench {
         let each = (rss_bytes() - before) / u64::from(SLOTS);
         times.sort_unstable();
         let median_us = times[times.len() / 2].as_secs_f64() * 1e6;
-        println!("  {:<34} {:>6.1} KB  goal 24", "RSS per live slot of 2,000", each as f64 / 1024.0);
+        println!(
+            "  {:<34} {:>6.1} KB  goal 24",
+            "RSS per live slot of 2,000",
+            each as f64 / 1024.0
+        );
         println!("  {:<34} {median_us:>6.1} µs  goal 60", "instantiate and init");
     }
 
@@ -191,7 +204,10 @@ impl Bench {
         let cold = time(false);
         time(true);
         let warm = time(true);
-        println!("  {:<34} {cold:>6.1} ms  (then settling, `settle_ms`)", "read to ready, compiled");
+        println!(
+            "  {:<34} {cold:>6.1} ms  (then settling, `settle_ms`)",
+            "read to ready, compiled"
+        );
         println!("  {:<34} {warm:>6.1} ms", "read to ready, from the cache");
         println!("  {:<34} {:>6.1}", "compiled / cached", cold / warm);
     }

@@ -29,9 +29,9 @@ use crate::notice::{Notice, Notices, Severity};
 use crate::pump::{Pump, Stream, Tap};
 
 use inputs::NodeControl;
+pub(crate) use prepare::{Kitchen, Prepared};
 use registry::Registry;
 use seating::Pending;
-pub(crate) use prepare::{Kitchen, Prepared};
 pub(crate) use slot::{SlotControl, Standing};
 
 /// How often lanes' reports are looked at while nothing else happens.

@@ -8,7 +8,6 @@ use std::path::Path;
 use std::sync::Arc;
 
 use wickd_model::Event;
-use wickd_sandbox::Batch;
 
 use super::Control;
 use super::prepare::{Kitchen, Prepared, Unprepared};
@@ -128,6 +127,9 @@ impl Control {
 
     /// Prepares a generation from these bytes and sends it to the slot's lane.
     pub(super) fn supply(&mut self, place: usize, plugin: &Arc<Plugin>) {
+        if let Err(unmet) = self.requirements(plugin) {
+            return self.unprepared(place, plugin, Unprepared::Missing(unmet));
+        }
         let generation = self.slots[place].generations + 1;
         let prepared = self.kitchen().strategy(plugin, &self.slots[place].plan, generation);
         let prepared = prepared.and_then(|prepared| {
@@ -137,6 +139,16 @@ impl Control {
         match prepared {
             Ok((prepared, handles)) => self.send(place, plugin, prepared, handles),
             Err(unprepared) => self.unprepared(place, plugin, unprepared),
+        }
+    }
+
+    /// Whether everything the plugin `requires` is there, inputs or not.
+    fn requirements(&self, plugin: &Plugin) -> Result<(), String> {
+        let there: Vec<_> = self.registry.all().iter().map(|plugin| &plugin.manifest).collect();
+        let house = crate::intake::house_version();
+        match wickd_policy::resolve(&plugin.manifest, &house, &there) {
+            Ok(_) => Ok(()),
+            Err(unmet) => Err(unmet.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")),
         }
     }
 
@@ -159,8 +171,7 @@ impl Control {
         slot.offered = Some(plugin.clone());
         slot.waits_for = None;
         slot.stopping = false;
-        slot.next =
-            Some(Running { plugin: plugin.clone(), state_version: body.state_version });
+        slot.next = Some(Running { plugin: plugin.clone(), state_version: body.state_version });
         if let Some(running) = &slot.running {
             let carries = running.state_version > 0 && body.state_version > 0;
             let trial = slot.plan.trial;
@@ -264,9 +275,11 @@ impl Control {
         let Some(mut pending) = self.lanes[lane].awaiting.pop_front() else { return };
         let place = pending.slot;
         let from = events.partition_point(|event| event.at().seq <= pending.since);
-        let mut batch = std::mem::replace(&mut self.batch, Batch::default());
-        let heard = pending.body.catch_up(&events[from..], &mut batch);
-        self.batch = batch;
+        // The event it failed at is left out, or it would only fail again.
+        let poison = self.slots[place].failed_at;
+        let missed: Vec<Event> =
+            events[from..].iter().filter(|event| Some(event.at().seq) != poison).copied().collect();
+        let heard = pending.body.catch_up(&missed, &mut self.batch);
         let (key, trial) = (self.slots[place].key, self.slots[place].plan.trial);
         match heard {
             Ok(heard) => {

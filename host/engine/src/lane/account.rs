@@ -210,7 +210,11 @@ impl Account {
     }
 
     fn call(&self) -> Call {
-        Call { now: self.now, intents_max: self.intents_per_call, muted: self.blocked || self.starting }
+        Call {
+            now: self.now,
+            intents_max: self.intents_per_call,
+            muted: self.blocked || self.starting,
+        }
     }
 
     fn note(&mut self, checked: Result<(), Deny>) -> Result<(), Deny> {

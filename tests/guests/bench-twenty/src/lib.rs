@@ -66,8 +66,14 @@ impl Body {
         let mid = (bid + ask) as f64 * 0.005;
         let mut sum = 0.0;
         for ema in [
-            &mut self.e1, &mut self.e2, &mut self.e3, &mut self.e4, &mut self.e5, &mut self.e6,
-            &mut self.e7, &mut self.e8,
+            &mut self.e1,
+            &mut self.e2,
+            &mut self.e3,
+            &mut self.e4,
+            &mut self.e5,
+            &mut self.e6,
+            &mut self.e7,
+            &mut self.e8,
         ] {
             ema.update(mid);
             sum += ema.value();
