@@ -146,7 +146,7 @@ impl Control {
     fn requirements(&self, plugin: &Plugin) -> Result<(), String> {
         let there: Vec<_> = self.registry.all().iter().map(|plugin| &plugin.manifest).collect();
         let house = crate::intake::house_version();
-        match wickd_policy::resolve(&plugin.manifest, &house, &there) {
+        match wickd_policy::requires::resolve(&plugin.manifest, &house, &there) {
             Ok(_) => Ok(()),
             Err(unmet) => Err(unmet.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")),
         }
