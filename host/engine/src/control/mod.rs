@@ -29,6 +29,7 @@ use crate::notice::{Notice, Notices, Severity};
 use crate::pump::{Pump, Stream, Tap};
 
 use inputs::NodeControl;
+pub(crate) use prepare::{Kitchen, Prepared};
 use registry::Registry;
 use seating::Pending;
 pub(crate) use slot::{SlotControl, Standing};
@@ -122,8 +123,6 @@ pub(crate) struct Control {
     pub(crate) own: Sender<ToControl>,
     /// Before the first event: the stream, waiting for the slots.
     pub(crate) source: Option<Source>,
-    /// Last market event of the run before.
-    pub(crate) cursor: u64,
     pub(crate) pump: Option<Pump>,
     pub(crate) pump_gauge: Arc<std::sync::OnceLock<Arc<crate::pump::PumpGauge>>>,
     pub(crate) registry: Registry,
@@ -164,6 +163,7 @@ impl Control {
             ToControl::Gone(path) => self.gone(&path),
             ToControl::FoldersRead => {
                 self.folders_read = true;
+                (0..self.slots.len()).for_each(|place| self.consider(place));
                 self.say_who_waits();
             }
             ToControl::FeedsOver => {

@@ -78,7 +78,7 @@ impl Refusal {
 }
 
 /// What an admission cost.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Cost {
     /// Milliseconds to compile; 0 where it was cached.
     pub compile_ms: u64,
@@ -86,6 +86,8 @@ pub struct Cost {
     pub cached: bool,
     /// Size of the file.
     pub bytes: u64,
+    /// The compile cache failed, which costs time only.
+    pub cache_error: Option<String>,
 }
 
 /// Whatever the steps need.
@@ -149,6 +151,7 @@ impl Admission {
             compile_ms: compiled.compile_ms,
             cached: compiled.cached,
             bytes: inspection.bytes,
+            cache_error: compiled.cache_error.map(|error| chain(&error)),
         };
         let (digest, path) = (inspection.digest, path.to_owned());
         Ok((Plugin { manifest, digest, loaded, schema, limits: patch, path, rank }, cost))
@@ -404,7 +407,11 @@ impl Work {
                 self.notices.say(Notice::info("file-found", format!("reading {name}")));
                 match self.admission.admit(&path, rank) {
                     Ok((plugin, cost)) => {
-                        let Cost { compile_ms, cached, bytes } = cost;
+                        let Cost { compile_ms, cached, bytes, cache_error } = cost;
+                        if let Some(error) = cache_error {
+                            let text = format!("the compile cache fails: {error}");
+                            self.notices.say(Notice::warn("cache-failed", text));
+                        }
                         let how = match cached {
                             true => "from the cache".to_owned(),
                             false => format!("compiled in {compile_ms} ms"),
