@@ -101,7 +101,9 @@ pub fn slot(name: &str, plugin: &str, settings: &[(&str, &str)]) -> SlotPlan {
 
 /// What a run is made of, until it starts.
 pub struct Stage {
-    dir: tempfile::TempDir,
+    dir: PathBuf,
+    // Removes the folder when the stage is struck.
+    _temporary: Option<tempfile::TempDir>,
     /// What the house will be told to run.
     pub plan: Plan,
 }
@@ -115,11 +117,17 @@ impl Default for Stage {
 impl Stage {
     /// Empty folders, no feed, no slot, as fast as possible.
     pub fn new() -> Self {
-        let dir = tempfile::tempdir().expect("a temporary folder");
-        let plugins = dir.path().join("plugins");
-        std::fs::create_dir(&plugins).expect("a folder for plugins");
+        let temporary = tempfile::tempdir().expect("a temporary folder");
+        let stage = Self::at(temporary.path());
+        Self { _temporary: Some(temporary), ..stage }
+    }
+
+    /// The same in a folder that stays.
+    pub fn at(dir: &Path) -> Self {
+        let plugins = dir.join("plugins");
+        std::fs::create_dir_all(&plugins).expect("a folder for plugins");
         let plan = Plan {
-            state_dir: dir.path().join("state"),
+            state_dir: dir.join("state"),
             folders: vec![plugins],
             settle_ms: 1,
             rescan_ms: 200,
@@ -132,7 +140,7 @@ impl Stage {
             slots: Vec::new(),
             limits: Limits::default(),
         };
-        Self { dir, plan }
+        Self { dir: dir.to_owned(), _temporary: None, plan }
     }
 
     /// Puts a guest into the watched folder.
@@ -143,10 +151,15 @@ impl Stage {
     /// Puts any bytes there, whole at once, as an operator should.
     pub fn drop_bytes(&self, file: &str, bytes: &[u8]) -> PathBuf {
         let path = self.plan.folders[0].join(file);
-        let beside = self.dir.path().join(format!("{file}.new"));
+        let beside = self.dir.join(format!("{file}.new"));
         std::fs::write(&beside, bytes).expect("the temporary folder takes a file");
         std::fs::rename(&beside, &path).expect("the file can be moved");
         path
+    }
+
+    /// The folder of it all.
+    pub fn dir(&self) -> &Path {
+        &self.dir
     }
 
     /// Starts the house.
@@ -162,6 +175,62 @@ impl Stage {
         let journal = folder.journal().expect("the journal opens");
         let ledger = folder.ledger().expect("the ledger opens");
         verify(&journal, &ledger).expect("both can be read")
+    }
+
+    /// What an `auditor` had in its last saved state.
+    pub fn audit(&self, slot: &str) -> Audit {
+        let folder = Folder::open(&self.plan.state_dir).expect("the state folder is free");
+        let snapshots = folder.snapshots().expect("the snapshots open");
+        let found = snapshots.latest(&slot.parse().expect("a slot name")).expect("it can be read");
+        Audit::read(&found.snapshot.expect("the slot saved its state").bytes)
+    }
+}
+
+/// An auditor's state.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[allow(missing_docs, reason = "the names are the guest's")]
+pub struct Audit {
+    pub last_seq: u64,
+    pub last_ts: u64,
+    pub events: u64,
+    pub gaps: u64,
+    pub doubles: u64,
+    pub reorders: u64,
+    pub missed: u64,
+    pub checksum: u64,
+}
+
+impl Audit {
+    /// Behind the layout's fingerprint, eight LEB128 numbers in the order of the fields.
+    fn read(state: &[u8]) -> Self {
+        let mut bytes = state[8..].iter();
+        let mut next = || {
+            let (mut value, mut shift) = (0_u64, 0);
+            for byte in bytes.by_ref() {
+                value |= u64::from(byte & 0x7f) << shift;
+                shift += 7;
+                if byte & 0x80 == 0 {
+                    break;
+                }
+            }
+            value
+        };
+        Self {
+            last_seq: next(),
+            last_ts: next(),
+            events: next(),
+            gaps: next(),
+            doubles: next(),
+            reorders: next(),
+            missed: next(),
+            checksum: next(),
+        }
+    }
+
+    /// Nothing lost, doubled or out of order.
+    pub fn is_clean(&self) -> bool {
+        let faults = [self.gaps, self.doubles, self.reorders, self.missed];
+        faults == [0; 4] && self.last_seq == self.events
     }
 }
 
@@ -206,8 +275,9 @@ impl Run {
             let left = DEADLINE.saturating_sub(started.elapsed());
             match self.heard.recv_timeout(left) {
                 Ok(notice) => self.notices.push(notice),
-                Err(RecvTimeoutError::Timeout) => self.give_up(what),
-                Err(RecvTimeoutError::Disconnected) => self.give_up(what),
+                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
+                    self.give_up(what)
+                }
             }
         }
     }
