@@ -428,7 +428,7 @@ impl Work {
                         let notice =
                             Notice::warn("plugin-refused", format!("{step}: {reason}")).fix(fix);
                         self.notices.say(notice.place(path.display()));
-                        self.control.send(ToControl::RefusedFile(path))
+                        Ok(())
                     }
                 }
             }
