@@ -57,6 +57,11 @@ impl Plugin {
     pub fn label(&self) -> String {
         format!("{} {}", self.manifest.name, self.manifest.version)
     }
+
+    /// What it may use: the sidecar's limits over the house's.
+    pub fn limits(&self, house: Limits) -> Limits {
+        self.limits.over(house)
+    }
 }
 
 /// A refusal: which step, why, and what would mend it.
