@@ -157,7 +157,7 @@ impl House {
         let (mut lane_controls, mut threads, mut taps) = (Vec::new(), Vec::new(), Vec::new());
         for (number, outbox) in outboxes.into_iter().enumerate() {
             let (lane, thread, tap) =
-                start_lane(number, &plan, outbox, &recovered, lanes, &stores)?;
+                start_lane(number, &plan, outbox, &recovered, (lanes, stream.first_ts()), &stores)?;
             lane_controls.push(lane);
             threads.push(thread);
             taps.push(tap);
@@ -185,7 +185,6 @@ impl House {
             mail,
             own: own.clone(),
             source: Some(Source { stream, taps, speed: plan.speed }),
-            cursor: recovered.cursor,
             pump: None,
             pump_gauge: pump.clone(),
             registry: Default::default(),
@@ -436,7 +435,7 @@ fn start_lane(
     plan: &Plan,
     outbox: Outbox,
     recovered: &Recovered,
-    lanes: usize,
+    (lanes, start_ts): (usize, wickd_model::TsNs),
     stores: &Stores,
 ) -> Result<(LaneControl, std::thread::JoinHandle<()>, Tap), HouseError> {
     let (feed_in, feed) = rtrb::RingBuffer::new(FEED_EVENTS);
@@ -466,6 +465,7 @@ fn start_lane(
         venue,
         waker: waker.clone(),
         start_seq: recovered.cursor,
+        start_ts,
     };
     let thread = Lane::start(format!("lane-{number}"), parts)?;
     let lane = LaneControl::new(mail_in, reports_out, waker.clone());

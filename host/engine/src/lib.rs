@@ -16,6 +16,8 @@ mod notice;
 mod orders;
 mod plan;
 mod pump;
+#[doc(hidden)]
+pub mod rig;
 
 pub use clock::WallClock;
 pub use desk::IntentHashes;

@@ -12,7 +12,7 @@ use wickd_model::Event;
 
 use crate::control::ToControl;
 use crate::lane::{HISTORY_EVENTS, Waker};
-use crate::market::{FeedPlan, Market, Pace, Speed, SystemClock};
+use crate::market::{FeedError, FeedPlan, Market, Pace, Speed, SystemClock};
 use crate::notice::{Notice, Notices};
 
 /// What the pump shows while it runs.
@@ -40,6 +40,8 @@ pub(crate) struct Pump {
 /// The stream, opened and moved on to where the last run ended.
 pub(crate) struct Stream {
     market: Market,
+    /// The next event, looked at already.
+    head: Option<Result<Event, FeedError>>,
     /// The events before that place, for catching up.
     pub(crate) past: VecDeque<Event>,
 }
@@ -50,8 +52,8 @@ impl Stream {
         plans: Vec<FeedPlan>,
         cursor: u64,
         notices: &Notices,
-    ) -> Result<Self, crate::market::FeedError> {
-        let mut stream = Self { market: Market::open(plans)?, past: VecDeque::new() };
+    ) -> Result<Self, FeedError> {
+        let mut stream = Self { market: Market::open(plans)?, head: None, past: VecDeque::new() };
         for _ in 0..cursor {
             match stream.market.next() {
                 Some(Ok(event)) => {
@@ -64,7 +66,16 @@ impl Stream {
                 None => break,
             }
         }
+        stream.head = stream.market.next();
         Ok(stream)
+    }
+
+    /// Event time of the first event to come; 0 where none will.
+    pub(crate) fn first_ts(&self) -> u64 {
+        match &self.head {
+            Some(Ok(event)) => event.at().ts_event,
+            Some(Err(_)) | None => 0,
+        }
     }
 
     /// Starts to pump.
@@ -78,7 +89,7 @@ impl Stream {
         let (stop, gauge) = (Arc::new(AtomicBool::new(false)), Arc::new(PumpGauge::default()));
         let (seen, shown) = (stop.clone(), gauge.clone());
         let thread = std::thread::Builder::new().name("pump".into()).spawn(move || {
-            run(self.market, taps, speed, &seen, &shown, &notices);
+            run(self.market, self.head, taps, speed, &seen, &shown, &notices);
             // Control has ended if nobody listens.
             let _ = control.send(ToControl::FeedsOver);
         })?;
@@ -96,6 +107,7 @@ impl Pump {
 
 fn run(
     mut market: Market,
+    mut head: Option<Result<Event, FeedError>>,
     mut taps: Vec<Tap>,
     speed: Speed,
     stop: &AtomicBool,
@@ -105,7 +117,7 @@ fn run(
     let stopped = || stop.load(Ordering::Relaxed);
     let (mut pace, clock) = (Pace::new(speed), SystemClock::start());
     let mut count = 0u64;
-    while let Some(next) = market.next() {
+    while let Some(next) = head.take().or_else(|| market.next()) {
         let event = match next {
             Ok(event) => event,
             Err(error) => {
@@ -144,7 +156,7 @@ fn run(
     }
 }
 
-fn feed_error(error: &crate::market::FeedError) -> Notice {
+fn feed_error(error: &FeedError) -> Notice {
     let mut text = error.to_string();
     let mut source = std::error::Error::source(error);
     while let Some(cause) = source {

@@ -2,7 +2,8 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use wasmtime::Store;
+use rustix::time::{ClockId, clock_gettime};
+use wasmtime::{Store, StoreContextMut, Trap, UpdateDeadline};
 use wickd_model::{Fault, Limits, TsNs};
 
 use crate::cell::{Cell, Host};
@@ -24,7 +25,7 @@ impl<H: Host> Entry<H> {
         let mut store = Store::new(runtime.engine(), cell);
         store.limiter(|cell| &mut cell.meter);
         store.set_hostcall_fuel(limits.host_call_bytes as usize);
-        store.epoch_deadline_trap();
+        store.epoch_deadline_callback(overtime);
         Self { store, limits: *limits, fuel_used: 0, dead: false }
     }
 
@@ -62,6 +63,8 @@ impl<H: Host> Entry<H> {
         }
         // Fuel is compiled in, so setting it cannot fail; were it ever to, the call has none.
         let _ = self.store.set_fuel(fuel);
+        let cell = self.store.data_mut();
+        (cell.overtime, cell.deadline_ms) = (None, deadline_ms);
         // One more than asked: the tick in progress has begun already.
         self.store.set_epoch_deadline(u64::from(deadline_ms) + 1);
         let store = &mut self.store;
@@ -108,4 +111,25 @@ impl<H: Host> Entry<H> {
     pub(crate) fn fuel_used(&self) -> u64 {
         self.fuel_used
     }
+}
+
+/// The deadline has passed by the wall clock. Whether the guest had the processor is another matter:
+/// on a busy machine its thread may have slept through it, which is no fault of the guest. So the
+/// first time only its thread's own time is noted, and it is stopped once it has used up another
+/// deadline of that; no call pays for a clock unless it is late.
+fn overtime<H: Host>(mut store: StoreContextMut<'_, Cell<H>>) -> wasmtime::Result<UpdateDeadline> {
+    let cell = store.data_mut();
+    let used_ns = thread_ns();
+    let since_ns = *cell.overtime.get_or_insert(used_ns);
+    if used_ns != since_ns && used_ns - since_ns >= u64::from(cell.deadline_ms) * 1_000_000 {
+        return Err(Trap::Interrupt.into());
+    }
+    // One tick at a time: what is late is looked at closely.
+    Ok(UpdateDeadline::Continue(1))
+}
+
+/// Processor time of this thread.
+fn thread_ns() -> u64 {
+    let now = clock_gettime(ClockId::ThreadCPUTime);
+    now.tv_sec.cast_unsigned() * 1_000_000_000 + now.tv_nsec.cast_unsigned()
 }

@@ -47,6 +47,10 @@ pub(crate) struct Cell<H> {
     pub(crate) log: Log,
     pub(crate) stdio: Stdio,
     pub(crate) now_ns: TsNs,
+    /// Deadline of the call in progress.
+    pub(crate) deadline_ms: u32,
+    /// Processor time of the thread when the deadline passed; none while it has not.
+    pub(crate) overtime: Option<u64>,
     clock: EventClock,
     metrics: Vec<(String, f64)>,
     wasi: WasiCtx,
@@ -73,7 +77,9 @@ impl<H> Cell<H> {
             .allow_blocking_current_thread(true)
             .build();
         let (meter, log) = (Meter::new(*limits), Log::new(limits));
-        Self { host, meter, log, stdio, now_ns: 0, clock, metrics: Vec::new(), wasi, table }
+        let (now_ns, deadline_ms, overtime) = (0, 0, None);
+        let metrics = Vec::new();
+        Self { host, meter, log, stdio, now_ns, deadline_ms, overtime, clock, metrics, wasi, table }
     }
 
     /// Sets the event time of the call to come, for the guest and for its WASI clocks.

@@ -29,6 +29,7 @@ use crate::notice::{Notice, Notices, Severity};
 use crate::pump::{Pump, Stream, Tap};
 
 use inputs::NodeControl;
+pub(crate) use prepare::{Kitchen, Prepared};
 use registry::Registry;
 use seating::Pending;
 pub(crate) use slot::{SlotControl, Standing};
@@ -42,8 +43,6 @@ const FINISH_DEADLINE_NS: u64 = 20_000_000_000;
 pub(crate) enum ToControl {
     /// A plugin passed intake.
     Admitted(Arc<Plugin>),
-    /// A file was refused: whatever it held before still runs.
-    RefusedFile(PathBuf),
     /// A file has gone.
     Gone(PathBuf),
     /// Every file that was there at the start has been read.
@@ -122,8 +121,6 @@ pub(crate) struct Control {
     pub(crate) own: Sender<ToControl>,
     /// Before the first event: the stream, waiting for the slots.
     pub(crate) source: Option<Source>,
-    /// Last market event of the run before.
-    pub(crate) cursor: u64,
     pub(crate) pump: Option<Pump>,
     pub(crate) pump_gauge: Arc<std::sync::OnceLock<Arc<crate::pump::PumpGauge>>>,
     pub(crate) registry: Registry,
@@ -160,10 +157,10 @@ impl Control {
     fn take(&mut self, mail: ToControl) {
         match mail {
             ToControl::Admitted(plugin) => self.admitted(plugin),
-            ToControl::RefusedFile(_) => {}
             ToControl::Gone(path) => self.gone(&path),
             ToControl::FoldersRead => {
                 self.folders_read = true;
+                (0..self.slots.len()).for_each(|place| self.consider(place));
                 self.say_who_waits();
             }
             ToControl::FeedsOver => {

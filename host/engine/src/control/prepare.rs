@@ -3,8 +3,6 @@
 //! Comes in: a plugin and a slot's plan. Goes out: a [`Body`], or why there is none. It all happens
 //! away from the lanes; a plugin that hangs or fails here has disturbed nobody.
 
-use std::sync::Arc;
-
 use wickd_model::{Entry, Fault, Instrument, InstrumentId, Issue, Limits, Needs};
 use wickd_policy::params::Setting;
 use wickd_policy::yaml::Problem;
@@ -52,7 +50,6 @@ impl From<Box<Fault>> for Unprepared {
 pub(crate) struct Prepared {
     pub(crate) body: Box<Body>,
     pub(crate) needs: Needs,
-    pub(crate) config: Arc<[Entry]>,
 }
 
 /// What every preparation needs.
@@ -96,7 +93,7 @@ impl Kitchen<'_> {
         );
         let (digest, version) = (plugin.digest, plugin.manifest.version.to_string().into());
         let body = Body { guest, generation, digest, version, state_version, wants, seq: 0 };
-        Ok(Prepared { body: Box::new(body), needs, config: config.into() })
+        Ok(Prepared { body: Box::new(body), needs })
     }
 
     /// The parameters of an input as its plugin resolves them.

@@ -8,7 +8,6 @@ use std::path::Path;
 use std::sync::Arc;
 
 use wickd_model::Event;
-use wickd_sandbox::Batch;
 
 use super::Control;
 use super::prepare::{Kitchen, Prepared, Unprepared};
@@ -27,7 +26,6 @@ pub(crate) struct Pending {
     /// It has heard everything up to here; 0 for nothing.
     pub(crate) since: u64,
     pub(crate) restored: bool,
-    pub(crate) tries: u32,
     pub(crate) warm_up_events: u64,
 }
 
@@ -129,6 +127,9 @@ impl Control {
 
     /// Prepares a generation from these bytes and sends it to the slot's lane.
     pub(super) fn supply(&mut self, place: usize, plugin: &Arc<Plugin>) {
+        if let Err(unmet) = self.requirements(plugin) {
+            return self.unprepared(place, plugin, Unprepared::Missing(unmet));
+        }
         let generation = self.slots[place].generations + 1;
         let prepared = self.kitchen().strategy(plugin, &self.slots[place].plan, generation);
         let prepared = prepared.and_then(|prepared| {
@@ -141,6 +142,16 @@ impl Control {
         }
     }
 
+    /// Whether everything the plugin `requires` is there, inputs or not.
+    fn requirements(&self, plugin: &Plugin) -> Result<(), String> {
+        let there: Vec<_> = self.registry.all().iter().map(|plugin| &plugin.manifest).collect();
+        let house = crate::intake::house_version();
+        match wickd_policy::requires::resolve(&plugin.manifest, &house, &there) {
+            Ok(_) => Ok(()),
+            Err(unmet) => Err(unmet.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")),
+        }
+    }
+
     fn send(
         &mut self,
         place: usize,
@@ -148,7 +159,7 @@ impl Control {
         prepared: Prepared,
         handles: Box<[NodeId]>,
     ) {
-        let Prepared { mut body, needs, config } = prepared;
+        let Prepared { mut body, needs } = prepared;
         body.guest.host_mut().handles = handles;
         let (lane, key) = (self.slots[place].lane, self.slots[place].key);
         let bars: Vec<_> = body.wants.bars().to_vec();
@@ -160,8 +171,7 @@ impl Control {
         slot.offered = Some(plugin.clone());
         slot.waits_for = None;
         slot.stopping = false;
-        slot.next =
-            Some(Running { plugin: plugin.clone(), state_version: body.state_version, config });
+        slot.next = Some(Running { plugin: plugin.clone(), state_version: body.state_version });
         if let Some(running) = &slot.running {
             let carries = running.state_version > 0 && body.state_version > 0;
             let trial = slot.plan.trial;
@@ -250,8 +260,7 @@ impl Control {
             0 => warm_up_events as usize,
             _ => HISTORY_EVENTS,
         };
-        let (tries, warm_up_events) = (0, 0);
-        let pending = Pending { slot: place, body, since, restored, tries, warm_up_events };
+        let pending = Pending { slot: place, body, since, restored, warm_up_events: 0 };
         self.ask_for_history(pending, events);
     }
 
@@ -266,9 +275,11 @@ impl Control {
         let Some(mut pending) = self.lanes[lane].awaiting.pop_front() else { return };
         let place = pending.slot;
         let from = events.partition_point(|event| event.at().seq <= pending.since);
-        let mut batch = std::mem::replace(&mut self.batch, Batch::default());
-        let heard = pending.body.catch_up(&events[from..], &mut batch);
-        self.batch = batch;
+        // The event it failed at is left out, or it would only fail again.
+        let poison = self.slots[place].failed_at;
+        let missed: Vec<Event> =
+            events[from..].iter().filter(|event| Some(event.at().seq) != poison).copied().collect();
+        let heard = pending.body.catch_up(&missed, &mut self.batch);
         let (key, trial) = (self.slots[place].key, self.slots[place].plan.trial);
         match heard {
             Ok(heard) => {
@@ -306,8 +317,8 @@ impl Control {
         }
         // Where the history does not reach back to `since`, the gap is what it was too slow for.
         let (since, restored) = (self.slots[place].heard_to, self.slots[place].saved.is_some());
-        let (tries, warm_up_events) = (0, self.slots[place].warmed);
-        let pending = Pending { slot: place, body, since, restored, tries, warm_up_events };
+        let warm_up_events = self.slots[place].warmed;
+        let pending = Pending { slot: place, body, since, restored, warm_up_events };
         self.ask_for_history(pending, HISTORY_EVENTS);
     }
 
@@ -317,6 +328,10 @@ impl Control {
         slot.offered = None;
         let name = slot.plan.name.clone();
         if let Unprepared::Missing(what) = &why {
+            // Until every file has been read, what is missing is probably the next one.
+            if !self.folders_read {
+                return;
+            }
             if slot.waits_for.as_ref() != Some(what) {
                 slot.waits_for = Some(what.clone());
                 let what = what.clone();

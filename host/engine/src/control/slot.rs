@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use wickd_model::{Digest, Entry};
+use wickd_model::Digest;
 
 use crate::intake::Plugin;
 use crate::lane::{Accounts, Gauge, Saved};
@@ -55,6 +55,8 @@ pub(crate) struct SlotControl {
     pub(crate) warmed: u64,
     /// The last market event of that warm-up.
     pub(crate) heard_to: u64,
+    /// The market event at which the last generation failed.
+    pub(crate) failed_at: Option<u64>,
     /// Times it was too slow for its lane.
     pub(crate) catch_ups: u32,
     /// Log lines the guest lost to its budget.
@@ -72,7 +74,6 @@ pub(crate) const SWAPS_KEPT: usize = 64;
 pub(crate) struct Running {
     pub(crate) plugin: Arc<Plugin>,
     pub(crate) state_version: u32,
-    pub(crate) config: Arc<[Entry]>,
 }
 
 impl SlotControl {
@@ -105,6 +106,7 @@ impl SlotControl {
             last: None,
             warmed: 0,
             heard_to: 0,
+            failed_at: None,
             catch_ups: 0,
             log_dropped: 0,
             waits_for: None,

@@ -208,7 +208,10 @@ impl Control {
         self.say(notice);
         let slot = &mut self.slots[place];
         match (role, took_over) {
-            (Role::Live, None) => self.comes_back(place, digest, &fault),
+            (Role::Live, None) => {
+                slot.failed_at = Some(market_seq);
+                self.comes_back(place, digest, &fault);
+            }
             (Role::Live, Some(new)) if slot.is_previous(new) => {
                 // It failed on probation: the one before it goes on as if nothing had been.
                 slot.barred.insert(digest, fault.to_string());

@@ -83,7 +83,7 @@ impl Refusal {
 }
 
 /// What an admission cost.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Cost {
     /// Milliseconds to compile; 0 where it was cached.
     pub compile_ms: u64,
@@ -91,6 +91,8 @@ pub struct Cost {
     pub cached: bool,
     /// Size of the file.
     pub bytes: u64,
+    /// The compile cache failed, which costs time only.
+    pub cache_error: Option<String>,
 }
 
 /// Whatever the steps need.
@@ -154,6 +156,7 @@ impl Admission {
             compile_ms: compiled.compile_ms,
             cached: compiled.cached,
             bytes: inspection.bytes,
+            cache_error: compiled.cache_error.map(|error| chain(&error)),
         };
         let (digest, path) = (inspection.digest, path.to_owned());
         Ok((Plugin { manifest, digest, loaded, schema, limits: patch, path, rank }, cost))
@@ -409,7 +412,11 @@ impl Work {
                 self.notices.say(Notice::info("file-found", format!("reading {name}")));
                 match self.admission.admit(&path, rank) {
                     Ok((plugin, cost)) => {
-                        let Cost { compile_ms, cached, bytes } = cost;
+                        let Cost { compile_ms, cached, bytes, cache_error } = cost;
+                        if let Some(error) = cache_error {
+                            let text = format!("the compile cache fails: {error}");
+                            self.notices.say(Notice::warn("cache-failed", text));
+                        }
                         let how = match cached {
                             true => "from the cache".to_owned(),
                             false => format!("compiled in {compile_ms} ms"),
@@ -426,7 +433,7 @@ impl Work {
                         let notice =
                             Notice::warn("plugin-refused", format!("{step}: {reason}")).fix(fix);
                         self.notices.say(notice.place(path.display()));
-                        self.control.send(ToControl::RefusedFile(path))
+                        Ok(())
                     }
                 }
             }

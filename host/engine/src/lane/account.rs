@@ -30,6 +30,8 @@ pub struct Account {
     /// The last refusal, for the display.
     pub(crate) last_denial: Option<Deny>,
     shadow: Option<Shadow>,
+    /// The plugin is told where it stands: it may set timers, but no event decides anything.
+    starting: bool,
 }
 
 /// The twin's decisions in this call against the live generation's.
@@ -62,6 +64,7 @@ impl Account {
             denials: 0,
             last_denial: None,
             shadow: None,
+            starting: false,
         }
     }
 
@@ -83,6 +86,11 @@ impl Account {
     #[inline]
     pub(crate) fn begin(&mut self, now: TsNs, seq: u64, generation: u32) {
         (self.now, self.seq, self.generation) = (now, seq, generation);
+    }
+
+    /// Around the call that tells a live generation where it stands.
+    pub(crate) fn starting(&mut self, yes: bool) {
+        self.starting = yes;
     }
 
     /// Before the twin's call of the same event.
@@ -170,7 +178,7 @@ impl Account {
             }
             return (shadow.matched - first) as u32;
         }
-        if self.blocked {
+        if self.blocked || self.starting {
             return 0;
         }
         self.book.stage_cancel_all(Reason::Requested)
@@ -202,7 +210,11 @@ impl Account {
     }
 
     fn call(&self) -> Call {
-        Call { now: self.now, intents_max: self.intents_per_call, muted: self.blocked }
+        Call {
+            now: self.now,
+            intents_max: self.intents_per_call,
+            muted: self.blocked || self.starting,
+        }
     }
 
     fn note(&mut self, checked: Result<(), Deny>) -> Result<(), Deny> {

@@ -118,15 +118,29 @@ impl Body {
         outcome
     }
 
-    /// Tells it where its slot stands. What it stages here is dropped: no event decided it.
+    /// Tells it where its slot stands. It may set timers; its orders are refused, for no event has
+    /// decided them. A candidate's timers are the live generation's, which has set them already.
     pub(crate) fn start(
         &mut self,
         restored: bool,
-        account: &mut Account,
+        candidate: bool,
+        lent: &mut Option<Box<Account>>,
     ) -> Result<(), Box<Fault>> {
+        let Some(mut account) = lent.take() else { return Ok(()) };
         let positions: Vec<_> = account.book.positions().collect();
         let open: Vec<_> = account.open_order_events();
-        self.guest.start(restored, &positions, &open)
+        match candidate {
+            true => account.begin_shadow(),
+            false => account.starting(true),
+        }
+        self.guest.host_mut().account = Some(account);
+        let outcome = self.guest.start(restored, &positions, &open);
+        *lent = self.guest.host_mut().account.take();
+        if let Some(account) = lent {
+            account.starting(false);
+            account.end_shadow();
+        }
+        outcome
     }
 
     /// Numbers an event in this instance's own count. A timer is the plugin's own and has none.

@@ -88,6 +88,8 @@ pub(crate) struct LaneParts {
     pub(crate) waker: Waker,
     /// Last market event before this run.
     pub(crate) start_seq: u64,
+    /// Event time of the first one of this run.
+    pub(crate) start_ts: TsNs,
 }
 
 /// The lane's state; its own thread is the only one that ever sees it.
@@ -163,7 +165,7 @@ impl Lane {
         })
     }
 
-    fn new(parts: LaneParts) -> Self {
+    pub(crate) fn new(parts: LaneParts) -> Self {
         Self {
             feed: parts.feed,
             mail: parts.mail,
@@ -179,7 +181,7 @@ impl Lane {
             bars: Vec::new(),
             history: history::History::new(),
             batch: Batch::default(),
-            now: 0,
+            now: parts.start_ts,
             seq: parts.start_seq,
             finishing: false,
         }
@@ -239,7 +241,7 @@ impl Lane {
     }
 
     /// Takes one piece of mail, between two events.
-    fn take(&mut self, mail: ToLane) {
+    pub(crate) fn take(&mut self, mail: ToLane) {
         match mail {
             ToLane::Slot(setup) => self.slots.push(Slot::new(*setup)),
             ToLane::Node(id, node) => self.take_node(id, *node),
@@ -309,7 +311,7 @@ impl Lane {
         let slot = &mut self.slots[place];
         let Some(account) = &mut slot.account else { return };
         account.begin(self.now, self.seq, body.generation);
-        if let Err(fault) = body.start(restored, account) {
+        if let Err(fault) = body.start(restored, false, &mut slot.account) {
             return self.reports.push(refuse(Refusal::Failed(fault), Some(body)));
         }
         let generation = body.generation;

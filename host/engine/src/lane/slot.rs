@@ -215,9 +215,8 @@ impl Slot {
                 Carry::NewFailed(fault) => return Err(Offered::NewFailed(fault, body)),
             }
         }
-        if let Some(account) = &mut self.account
-            && let Err(fault) = body.start(accounts.state_bytes.is_some(), account)
-        {
+        let restored = accounts.state_bytes.is_some();
+        if let Err(fault) = body.start(restored, true, &mut self.account) {
             return Err(Offered::NewFailed(fault, body));
         }
         let left = trial.shadow_events;

@@ -14,10 +14,13 @@ use super::slot::{Heard, Refused, Slot, Twinned};
 use crate::desk::Outbound;
 use crate::orders::{Applied, Staged};
 
+/// Timers of one slot that may go off at one event.
+const TIMERS_PER_EVENT_MAX: u32 = 16;
+
 impl Lane {
     /// One market event, all the way.
     #[inline]
-    pub(super) fn tick(&mut self, event: &Event) {
+    pub(crate) fn tick(&mut self, event: &Event) {
         let at = event.at();
         (self.now, self.seq) = (at.ts_event, at.seq);
         // 1. The venue: orders that arrive by now, then what this event fills.
@@ -78,11 +81,15 @@ impl Lane {
         }
     }
 
+    /// At most [`TIMERS_PER_EVENT_MAX`] a slot: a plugin that sets timers in the past gets them at
+    /// the next events, and its neighbours get theirs on time.
     fn timers(&mut self) {
         for place in 0..self.slots.len() {
-            while let Some((id, at)) =
-                self.slots[place].account.as_mut().and_then(|account| account.due_timer(self.now))
-            {
+            for _ in 0..TIMERS_PER_EVENT_MAX {
+                let account = self.slots[place].account.as_mut();
+                let Some((id, at)) = account.and_then(|account| account.due_timer(self.now)) else {
+                    break;
+                };
                 self.slot_hears(place, &Hearing::Timer(id, at));
             }
         }

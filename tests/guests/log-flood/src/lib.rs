@@ -1,0 +1,21 @@
+//! Logs a thousand long lines a tick. Expected: its budget is kept, the rest is counted and
+//! dropped; the slot lives.
+
+use wickd_rude::{Level, Rude, Stamp, runtime};
+
+/// Lines of one tick.
+const LINES: u32 = 1_000;
+
+/// The guest.
+pub struct LogFlood;
+
+impl Rude for LogFlood {
+    fn tick(_: Stamp) {
+        let line = "flood ".repeat(100);
+        for _ in 0..LINES {
+            runtime::log(Level::Info, &line);
+        }
+    }
+}
+
+wickd_rude::export!(LogFlood);

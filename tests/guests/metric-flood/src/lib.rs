@@ -1,0 +1,20 @@
+//! Sets ten thousand gauges. Expected: the first 32 names are kept, the slot lives.
+
+use wickd_rude::{Rude, Stamp, runtime};
+
+/// Different names.
+const NAMES: u32 = 10_000;
+
+/// The guest.
+pub struct MetricFlood;
+
+impl Rude for MetricFlood {
+    fn tick(at: Stamp) {
+        if at.seq == 1 {
+            (0..NAMES).for_each(|name| runtime::metric(&format!("gauge-{name}"), f64::from(name)));
+        }
+        runtime::metric("not-a-number", f64::NAN);
+    }
+}
+
+wickd_rude::export!(MetricFlood);

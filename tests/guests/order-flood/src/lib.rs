@@ -1,0 +1,21 @@
+//! Submits ten thousand orders in a tick. Expected: the gate takes a call's share and denies the
+//! rest with a code; the slot lives.
+
+use wickd_rude::{Rude, Side, Stamp, order, trading};
+
+/// Orders of one tick.
+const ORDERS: u32 = 10_000;
+
+/// The guest.
+pub struct OrderFlood;
+
+impl Rude for OrderFlood {
+    fn tick(at: Stamp) {
+        for _ in 0..ORDERS {
+            let answer = trading::submit(order(at.instrument, Side::Buy, 10_000));
+            std::hint::black_box(answer.is_ok());
+        }
+    }
+}
+
+wickd_rude::export!(OrderFlood);

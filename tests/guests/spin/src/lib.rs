@@ -1,0 +1,18 @@
+//! Never returns from a tick. Expected: kind `out-of-fuel` within the deadline; quarantined after
+//! its restarts.
+
+use wickd_rude::{Rude, Stamp};
+
+/// The guest.
+pub struct Spin;
+
+impl Rude for Spin {
+    fn tick(at: Stamp) {
+        let mut word = at.seq;
+        loop {
+            word = std::hint::black_box(word.wrapping_mul(31));
+        }
+    }
+}
+
+wickd_rude::export!(Spin);

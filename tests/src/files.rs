@@ -1,0 +1,45 @@
+//! Other files from a guest's file: another label, another build, a section more or less.
+
+use std::borrow::Cow;
+
+use wasm_encoder::{ComponentSection, CustomSection, Encode};
+
+/// The same component under another version: the manifest's text is patched in place.
+pub fn relabel(component: &[u8], from: &str, to: &str) -> Vec<u8> {
+    let (from, to) = (format!("\nversion: {from}\n"), format!("\nversion: {to}\n"));
+    assert_eq!(from.len(), to.len(), "a section cannot grow in place");
+    let place = component.windows(from.len()).position(|window| window == from.as_bytes());
+    let place = place.expect("the manifest has this version");
+    let mut other = component.to_vec();
+    other[place..place + to.len()].copy_from_slice(to.as_bytes());
+    other
+}
+
+/// Another build of the same component: one more section that nobody reads, so another digest and
+/// the same behaviour.
+pub fn variant(component: &[u8], number: u64) -> Vec<u8> {
+    let data = number.to_le_bytes();
+    with_section(component, "build", &data)
+}
+
+/// A second manifest behind the first.
+pub fn manifest_section(component: &[u8], text: &[u8]) -> Vec<u8> {
+    with_section(component, "wickd:manifest", text)
+}
+
+fn with_section(component: &[u8], name: &str, data: &[u8]) -> Vec<u8> {
+    let mut other = component.to_vec();
+    let section = CustomSection { name: Cow::Borrowed(name), data: Cow::Borrowed(data) };
+    other.push(ComponentSection::id(&section));
+    section.encode(&mut other);
+    other
+}
+
+/// The component with a section renamed, so that nobody finds it.
+pub fn without_section(component: &[u8], name: &str) -> Vec<u8> {
+    let mut other = component.to_vec();
+    let place = other.windows(name.len()).position(|window| window == name.as_bytes());
+    let place = place.expect("the component has this section");
+    other[place] = b'X';
+    other
+}
