@@ -171,7 +171,8 @@ impl Control {
         slot.offered = Some(plugin.clone());
         slot.waits_for = None;
         slot.stopping = false;
-        slot.next = Some(Running { plugin: plugin.clone(), state_version: body.state_version });
+        let state_version = body.state_version;
+        slot.next.push_back(Running { plugin: plugin.clone(), state_version });
         if let Some(running) = &slot.running {
             let carries = running.state_version > 0 && body.state_version > 0;
             let trial = slot.plan.trial;

@@ -47,8 +47,8 @@ pub(crate) struct SlotControl {
     pub(crate) supervision: Supervision,
     pub(crate) swaps: Vec<Accounts>,
     pub(crate) last_fault: Option<Box<wickd_model::Fault>>,
-    /// What `running` becomes once the lane has it.
-    pub(crate) next: Option<Running>,
+    /// On their way to the lane, oldest first: what `running` becomes once the lane has it.
+    pub(crate) next: VecDeque<Running>,
     /// The bytes of the generation that ran last.
     pub(crate) last: Option<Digest>,
     /// Past events the generation on its way was warmed up with.
@@ -102,7 +102,7 @@ impl SlotControl {
             supervision,
             swaps: Vec::new(),
             last_fault: None,
-            next: None,
+            next: VecDeque::new(),
             last: None,
             warmed: 0,
             heard_to: 0,
@@ -116,6 +116,13 @@ impl SlotControl {
 
     pub(crate) fn barred_digests(&self) -> BTreeSet<Digest> {
         self.barred.keys().copied().collect()
+    }
+
+    /// Takes a generation the lane has reported on, and forgets the older ones: a newer offer
+    /// replaces an older one on the lane too.
+    pub(crate) fn take_next(&mut self, digest: Digest) -> Option<Running> {
+        let place = self.next.iter().position(|next| next.plugin.digest == digest)?;
+        self.next.drain(..=place).next_back()
     }
 
     pub(crate) fn last_digest(&self) -> Option<Digest> {

@@ -59,7 +59,7 @@ impl Control {
         let Some(place) = self.slot_place(key) else { return };
         let now_ns = self.clock.now_ns();
         let slot = &mut self.slots[place];
-        slot.running = slot.next.take();
+        slot.running = slot.take_next(accounts.to);
         slot.offered = None;
         slot.previous = None;
         slot.catch_ups = 0;
@@ -85,9 +85,11 @@ impl Control {
         slot.note_swap(accounts);
         match accounts.verdict {
             Verdict::OnProbation => {
-                let next = slot.next.take();
+                let next = slot.take_next(accounts.to);
                 slot.previous = std::mem::replace(&mut slot.running, next);
-                slot.offered = None;
+                if slot.offered.as_ref().is_some_and(|offered| offered.digest == accounts.to) {
+                    slot.offered = None;
+                }
                 slot.supervision.forget();
                 slot.last = Some(accounts.to);
                 slot.stand("probation", "");
@@ -145,7 +147,7 @@ impl Control {
 
     fn refused(&mut self, place: usize, digest: Digest, refusal: Refusal) {
         let slot = &mut self.slots[place];
-        let label = slot.next.take().map(|next| next.plugin.label()).unwrap_or_default();
+        let label = slot.take_next(digest).map(|next| next.plugin.label()).unwrap_or_default();
         slot.offered = None;
         let (text, fix) = match &refusal {
             Refusal::State(reason) => (
@@ -190,7 +192,11 @@ impl Control {
         slot.last_fault = Some(fault.clone());
         let label = match role {
             Role::Live => slot.running.as_ref().map(|r| r.plugin.label()),
-            Role::Candidate => slot.next.as_ref().map(|r| r.plugin.label()),
+            Role::Candidate => slot
+                .next
+                .iter()
+                .find(|next| next.plugin.digest == digest)
+                .map(|next| next.plugin.label()),
             Role::Previous => slot.previous.as_ref().map(|r| r.plugin.label()),
         };
         let text = format!("{fault}, at event {market_seq}");
@@ -221,8 +227,8 @@ impl Control {
             }
             // The candidate took over; its accounts come as a swap, or it is the live one now.
             (Role::Live, Some(new)) => {
-                if slot.next.as_ref().is_some_and(|next| next.plugin.digest == new) {
-                    slot.running = slot.next.take();
+                if let Some(next) = slot.take_next(new) {
+                    slot.running = Some(next);
                     slot.offered = None;
                     slot.last = Some(new);
                     slot.stand("live", "");
@@ -230,7 +236,8 @@ impl Control {
             }
             (Role::Candidate, _) => {
                 slot.barred.insert(digest, fault.to_string());
-                (slot.offered, slot.next) = (None, None);
+                slot.take_next(digest);
+                slot.offered = None;
                 slot.stand("live", "");
             }
             (Role::Previous, _) => slot.previous = None,
@@ -243,7 +250,8 @@ impl Control {
         let slot = &mut self.slots[place];
         slot.running = None;
         slot.previous = None;
-        (slot.offered, slot.next) = (None, None);
+        slot.offered = None;
+        slot.next.clear();
         match slot.supervision.failed(now_ns) {
             Sentence::Restart(wait_ms) => {
                 slot.stand("backoff", format!("{fault}; again in {wait_ms} ms"));

@@ -40,7 +40,7 @@ use crate::desk::Outbox;
 use crate::market::BarBuilder;
 use crate::orders::PaperVenue;
 use seat::{InputTable, InputView};
-use slot::{Offered, Slot};
+use slot::{Offered, Slot, Twinned};
 
 /// Market events between feed and lane: half a second at 100,000 a second. When it is full the feed
 /// waits, because a replay can; nothing is dropped.
@@ -353,8 +353,12 @@ impl Lane {
                 return self.reports.push(FromLane::Refused { key, digest, refusal, body });
             }
         }
-        // A candidate before this one gives way.
+        // A candidate before this one gives way, and a generation on probation has passed.
         if let Some(twin) = self.slots[place].twin.take() {
+            if twin.kind == Twinned::Previous {
+                let accounts = Accounts { verdict: Verdict::Kept, ..twin.accounts };
+                self.reports.push(FromLane::Swapped(key, accounts));
+            }
             self.reports.push(FromLane::Retired(Retired::Body(twin.body)));
         }
         let refusal = match self.slots[place].offer(body, trial, warm_up_events) {
