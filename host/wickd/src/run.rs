@@ -30,6 +30,12 @@ pub(crate) fn run(terminal: &Terminal, path: &Path) -> Result<Exit, Failure> {
     let stop = Stop::listen()?;
     let summary = house(terminal, &config, &stop, |_, _| Ok(()))?;
     summary::show(terminal, &summary);
+    let state = config.plan.state_dir.display();
+    if summary.events == 0 && !config.plan.feeds.is_empty() && !stop.is_wished() {
+        terminal.tell(&format!(
+            "hint: an earlier run heard these feeds to their end; remove {state} to start again"
+        ));
+    }
     Ok(Exit::Ok)
 }
 

@@ -66,16 +66,19 @@ impl<'t> Screen<'t> {
         {
             return;
         }
+        if let Some(Detail::Config(problems)) = &notice.detail {
+            // The excerpts say it all, and better than the one line for machines.
+            let text = "its `config:` does not fit the plugin:".to_owned();
+            self.print(&self.line(&Notice { text, ..notice.clone() }));
+            let wrong = self.config.wrong(problems.clone());
+            let excerpts = wrong.places().iter().map(|place| self.terminal.excerpt(place));
+            return excerpts.for_each(|excerpt| self.print(&excerpt));
+        }
         self.print(&self.line(notice));
-        match &notice.detail {
-            Some(Detail::Config(problems)) => {
-                let wrong = self.config.wrong(problems.clone());
-                wrong.places().iter().for_each(|place| self.print(&self.terminal.excerpt(place)));
-            }
-            Some(Detail::Fault(fault)) => frames(fault).for_each(|frame| {
+        if let Some(Detail::Fault(fault)) = &notice.detail {
+            frames(fault).for_each(|frame| {
                 self.print(&self.terminal.paint(Look::Dim, &format!("         {frame}")));
-            }),
-            _ => {}
+            });
         }
         if let Some(fix) = notice.fix.as_ref().filter(|_| !routine) {
             self.print(&format!("         hint: {fix}"));
@@ -101,6 +104,7 @@ impl<'t> Screen<'t> {
     fn print(&self, line: &str) {
         match &self.live {
             // A terminal that went away is no reason to stop.
+            Some(live) if line.contains('\n') => drop(live.pages.println(line)),
             Some(live) => drop(live.pages.println(wrapped(line))),
             None => self.terminal.tell(line),
         }
@@ -224,7 +228,7 @@ fn row_of(slot: &SlotShow, terminal: &Terminal) -> String {
         return format!("{name} {state} {}", printable(standing.why.as_bytes(), WHY_BYTES_MAX));
     }
     format!(
-        "{name} {state} g{:<2} {:>7} ticks {:>8} {:>8} {:>7} fuel {:>4} orders {:>4} fills {:>13}",
+        "{name} {state} g{:<2} {:>6} ticks {:>8} {:>8} {:>6} fuel {:>4} ord {:>4} fills {:>12}",
         gauge.generation.get(),
         grouped(events),
         span(gauge.call_ns.quantile_ns(0.5)),

@@ -297,7 +297,7 @@ fn each_fault_is_told_at_its_place_with_reason_and_fix() {
 fn all_faults_come_at_once_by_place() {
     let told = load("lanes: 0\nspede: 1\ninstruments:\nfeeds: {}\npaper: loud\n").unwrap_err();
     let places: Vec<_> = told.iter().map(|t| &t["/etc/wickd/wickd.yaml:".len()..][..3]).collect();
-    assert_eq!(places, ["1:8", "2:1", "3:1", "4:8", "5:6"], "{told:#?}");
+    assert_eq!(places, ["1:8", "2:1", "3:1", "4:8", "5:8"], "{told:#?}");
 }
 
 #[test]
@@ -342,5 +342,20 @@ fn the_hash_changes_with_whatever_decides_and_with_nothing_else() {
         ("deadline_ms: 20", "deadline_ms: 21"),
     ] {
         assert_ne!(base, hash(&WHOLE.replacen(from, to, 1)), "{from}");
+    }
+}
+
+#[test]
+fn what_is_shipped_as_a_configuration_is_one() {
+    let readme = include_str!("../../../../README.md");
+    let (_, rest) = readme.split_once("```yaml\n").unwrap();
+    let (example, _) = rest.split_once("```").unwrap();
+    let shipped = [
+        (include_str!("../../../../deploy/wickd.yaml"), 4),
+        (include_str!("../demo/wickd.yaml"), 4),
+        (example, 1),
+    ];
+    for (text, slots) in shipped {
+        assert_eq!(load(text).map(|config| config.plan.slots.len()), Ok(slots), "{text}");
     }
 }
