@@ -257,12 +257,7 @@ impl Run {
     }
 
     /// Waits for a notice that fits among those from number `from` on; gives its number.
-    pub fn wait_from(
-        &mut self,
-        from: usize,
-        what: &str,
-        fits: impl Fn(&Notice) -> bool,
-    ) -> usize {
+    pub fn wait_from(&mut self, from: usize, what: &str, fits: impl Fn(&Notice) -> bool) -> usize {
         let started = Instant::now();
         let mut next = from;
         loop {
@@ -320,9 +315,8 @@ impl Run {
 
     fn give_up(&self, what: &str) -> ! {
         let last = self.notices.iter().rev().take(30).rev();
-        let said: Vec<_> = last
-            .map(|said| format!("{} {:?}: {}", said.code, said.slot, said.text))
-            .collect();
+        let said: Vec<_> =
+            last.map(|said| format!("{} {:?}: {}", said.code, said.slot, said.text)).collect();
         let standing: Vec<_> = self
             .house()
             .slots

@@ -121,9 +121,9 @@ fn only_the_store_makes_durable() {
         for path in sources(&root().join("host").join(name).join("src")) {
             let text = read(&path);
             for call in ["fsync", ".sync_all(", ".sync_data("] {
-                let code = text.lines().find(|line| {
-                    line.contains(call) && !line.trim_start().starts_with("//")
-                });
+                let code = text
+                    .lines()
+                    .find(|line| line.contains(call) && !line.trim_start().starts_with("//"));
                 assert_eq!(code, None, "{} makes durable by itself", path.display());
             }
         }
