@@ -6,6 +6,7 @@ use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 
 use serde::Serialize;
 use wickd_model::{Digest, Fault};
+use wickd_policy::yaml::Problem;
 
 use crate::lane::Accounts;
 
@@ -61,6 +62,8 @@ pub enum Detail {
     Swap(Accounts),
     /// Of a failure.
     Fault(Box<Fault>),
+    /// Of parameters that do not fit their plugin: their places in the configuration.
+    Config(Vec<Problem>),
     /// Of an admission: how long each part took.
     Admitted {
         /// Milliseconds to compile; 0 where the cache had it.

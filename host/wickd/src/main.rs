@@ -1,1 +1,71 @@
-fn main() {}
+//! `wickd`: the process.
+//!
+//! Comes in: a command line. Goes out: results on standard output, everything else on standard
+//! error, and a documented exit code. Deliberately absent: whatever the engine does; this crate
+//! configures it, watches it and shows it.
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic"))]
+
+mod cli;
+mod config;
+mod config_check;
+mod demo;
+mod exit;
+mod figures;
+mod journal;
+mod plugin;
+mod run;
+mod screen;
+mod summary;
+mod terminal;
+mod worker;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use cli::{Cli, Command, ConfigCommand};
+use demo::Stage;
+use exit::{Exit, Failure};
+use terminal::Terminal;
+
+fn main() -> ExitCode {
+    // Clap answers `--help`, and a wrong command line with code 2, by itself.
+    let cli = Cli::parse();
+    let terminal = Terminal::new(cli.output);
+    if matches!(cli.command, Command::CompileWorker) {
+        return match worker::compile() {
+            Ok(exit) => exit.into(),
+            Err(failure) => {
+                terminal.tell(&worker::said(&failure));
+                failure.exit.into()
+            }
+        };
+    }
+    match command(cli.command, &terminal) {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            terminal.fail(&failure);
+            failure.exit.into()
+        }
+    }
+}
+
+fn command(command: Command, terminal: &Terminal) -> Result<Exit, Failure> {
+    match command {
+        Command::Run(path) => run::run(terminal, &path.config),
+        Command::Demo { plugins, guests, state, speed } => {
+            let (plugins, guests, state) = (&plugins, &guests, state.as_deref());
+            demo::demo(terminal, &Stage { plugins, guests, state, speed })
+        }
+        Command::Check { files } => plugin::check(terminal, &files),
+        Command::Inspect { file } => plugin::show(terminal, &file),
+        Command::Config(ConfigCommand::Check(path)) => config_check::check(terminal, &path.config),
+        Command::Journal(command) => journal::command(terminal, command),
+        Command::Limits => {
+            plugin::limits(terminal);
+            Ok(Exit::Ok)
+        }
+        // `main` has answered it, before anything that could print to its pipe.
+        Command::CompileWorker => Ok(Exit::Ok),
+    }
+}

@@ -43,8 +43,6 @@ const FINISH_DEADLINE_NS: u64 = 20_000_000_000;
 pub(crate) enum ToControl {
     /// A plugin passed intake.
     Admitted(Arc<Plugin>),
-    /// A file was refused: whatever it held before still runs.
-    RefusedFile(PathBuf),
     /// A file has gone.
     Gone(PathBuf),
     /// Every file that was there at the start has been read.
@@ -159,7 +157,6 @@ impl Control {
     fn take(&mut self, mail: ToControl) {
         match mail {
             ToControl::Admitted(plugin) => self.admitted(plugin),
-            ToControl::RefusedFile(_) => {}
             ToControl::Gone(path) => self.gone(&path),
             ToControl::FoldersRead => {
                 self.folders_read = true;

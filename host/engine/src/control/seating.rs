@@ -360,7 +360,9 @@ impl Control {
                 let hint = fault.kind.hint();
                 notice.fix(hint).detail(Detail::Fault(fault))
             }
-            Unprepared::Config(_) => notice.fix("mend the slot's `config:`"),
+            Unprepared::Config(problems) => {
+                notice.fix("mend the slot's `config:`").detail(Detail::Config(problems))
+            }
             _ => notice.fix("mend the plugin, or the slot's `config:`"),
         };
         self.say(notice);

@@ -57,6 +57,11 @@ impl Plugin {
     pub fn label(&self) -> String {
         format!("{} {}", self.manifest.name, self.manifest.version)
     }
+
+    /// What it may use: the sidecar's limits over the house's.
+    pub fn limits(&self, house: Limits) -> Limits {
+        self.limits.over(house)
+    }
 }
 
 /// A refusal: which step, why, and what would mend it.
@@ -428,7 +433,7 @@ impl Work {
                         let notice =
                             Notice::warn("plugin-refused", format!("{step}: {reason}")).fix(fix);
                         self.notices.say(notice.place(path.display()));
-                        self.control.send(ToControl::RefusedFile(path))
+                        Ok(())
                     }
                 }
             }

@@ -146,18 +146,6 @@ impl Book {
         self.mark();
     }
 
-    /// Replaces the limits. The rate window starts empty when its own limit changes.
-    pub(crate) fn set_risk(&mut self, risk: Risk) {
-        if risk.orders_per_second != self.risk.orders_per_second {
-            self.rate = Rate::new(risk.orders_per_second);
-        }
-        self.risk = risk;
-        let room = risk.open_orders_max.min(OPEN_ORDERS_BOUND) as usize + self.lines.len();
-        self.orders.reserve(room.saturating_sub(self.orders.len()));
-        self.staged.reserve((ACTIONS_BOUND + room).saturating_sub(self.staged.len()));
-        self.mark();
-    }
-
     /// Stages an order that passed the gate, and numbers it. The number is spent even if the call
     /// fails, because the guest has seen it.
     pub(crate) fn stage(
@@ -369,6 +357,7 @@ impl Book {
     }
 
     /// The limit that was reached, after which only reducing orders pass until `begin`.
+    #[cfg(test)]
     pub(crate) fn latch(&self) -> Option<Deny> {
         self.latch
     }

@@ -207,6 +207,7 @@ impl PaperVenue {
     }
 
     /// Orders that rest here.
+    #[cfg(test)]
     pub(crate) fn resting_len(&self) -> usize {
         self.resting.len()
     }

@@ -12,6 +12,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::Range;
 
+use serde::Serialize;
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::Spanned;
 use serde_saphyr::options::{DuplicateKeyPolicy, MergeKeyPolicy};
@@ -32,7 +33,7 @@ const REASON_BYTES_MAX: usize = 256;
 pub const PROBLEMS_MAX: usize = 64;
 
 /// Where something stands; lines and columns count from 1, columns in characters.
-#[derive(Clone, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Debug, PartialEq, Eq, Default, Serialize)]
 pub struct Place {
     /// Line.
     pub line: u32,
@@ -49,7 +50,7 @@ impl fmt::Display for Place {
 }
 
 /// One thing wrong with a text: where, why, and what would mend it.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, thiserror::Error)]
 #[error("{place}: {reason}; {fix}")]
 pub struct Problem {
     /// Where.

@@ -10,7 +10,7 @@ use wickd_policy::yaml::Problem;
 
 /// Why a configuration was not taken.
 #[derive(Debug, thiserror::Error, Diagnostic)]
-pub enum ConfigError {
+pub(crate) enum ConfigError {
     /// The file cannot be read.
     #[error("cannot read the configuration {}", path.display())]
     #[diagnostic(help("name the file with `--config`, or create it"))]
@@ -34,18 +34,18 @@ pub enum ConfigError {
 /// One thing wrong in a configuration.
 #[derive(Debug, thiserror::Error, Diagnostic)]
 #[error("{file}:{line}:{column}: {reason}")]
-pub struct ConfigProblem {
+pub(crate) struct ConfigProblem {
     /// Which file.
-    pub file: String,
+    pub(crate) file: String,
     /// Counted from 1.
-    pub line: u32,
+    pub(crate) line: u32,
     /// Counted from 1, in characters.
-    pub column: u32,
+    pub(crate) column: u32,
     /// What is wrong.
-    pub reason: String,
+    pub(crate) reason: String,
     /// What to change.
     #[help]
-    pub fix: String,
+    pub(crate) fix: String,
     #[source_code]
     excerpt: NamedSource<Arc<str>>,
     #[label]
@@ -53,6 +53,14 @@ pub struct ConfigProblem {
 }
 
 impl ConfigError {
+    /// Everything that is wrong, by place; nothing where the file could not be read.
+    pub(crate) fn places(&self) -> &[ConfigProblem] {
+        match self {
+            Self::Read { .. } => &[],
+            Self::Wrong { problems, .. } => problems,
+        }
+    }
+
     /// Problems of a text with their excerpts.
     pub(super) fn wrong(path: &Path, text: &str, problems: Vec<Problem>) -> Self {
         let file = path.display().to_string();

@@ -154,7 +154,7 @@ fn position_limit_counts_open_and_staged_orders() {
 #[test]
 fn position_limit_never_stops_a_reducing_order() {
     let mut book = holding(risk(), 300);
-    book.set_risk(Risk { position_notional_max: Some(1), ..risk() });
+    book.risk = Risk { position_notional_max: Some(1), ..risk() };
     passes(limit(Side::Sell, 100_100, 300), &book);
     assert_eq!(denied(limit(Side::Sell, 100_100, 310), &book), Deny::PositionLimit);
 }

@@ -1,0 +1,149 @@
+//! The command line.
+//!
+//! Comes in: arguments. Goes out: a [`Cli`]. Deliberately absent: what the commands do.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::exit;
+
+/// Runs trading plugins you do not trust, as WebAssembly components.
+#[derive(Parser, Debug)]
+#[command(name = "wickd", version, after_help = exit::help(), propagate_version = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    /// What to do.
+    pub(crate) command: Command,
+    #[command(flatten)]
+    /// How to tell it.
+    pub(crate) output: Output,
+}
+
+/// How it is told.
+#[derive(Args, Clone, Copy, Debug)]
+pub(crate) struct Output {
+    /// Print JSON lines on standard output, each with `"schema": 1`
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Print only results, warnings and errors
+    #[arg(long, short, global = true)]
+    pub(crate) quiet: bool,
+    /// When to colour; `auto` also minds NO_COLOR
+    #[arg(long, global = true, value_enum, default_value_t = Color::Auto)]
+    pub(crate) color: Color,
+}
+
+/// When to colour.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Color {
+    /// On a terminal, unless NO_COLOR is set.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// What can be done.
+#[derive(Subcommand, Debug)]
+pub(crate) enum Command {
+    /// Run the daemon until its feeds end or a signal comes
+    Run(ConfigPath),
+    /// See it work: three strategies, a swap, a hostile plugin, on recorded BTC-USDT
+    Demo {
+        /// Folder with the example plugins, as `.ci/guests` builds them
+        #[arg(long, default_value = "target/plugins")]
+        plugins: PathBuf,
+        /// Folder with the hostile plugin and the next version of ema-cross, from there as well
+        #[arg(long, default_value = "target/guests")]
+        guests: PathBuf,
+        /// Keep configuration, plugins and state here; a temporary folder otherwise
+        #[arg(long)]
+        state: Option<PathBuf>,
+        /// How many times as fast as recorded; the recording is 46 s long
+        #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=100))]
+        speed: u32,
+    },
+    /// Take plugins through every step of intake, without running them
+    Check {
+        /// The components
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+    },
+    /// Show what a plugin is, what it asks for and which limits hold
+    Inspect {
+        /// The component
+        file: PathBuf,
+    },
+    /// Work with the configuration
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Read the order journal while the daemon is down
+    #[command(subcommand)]
+    Journal(JournalCommand),
+    /// List every limit of a plugin with its default and range
+    Limits,
+    /// Compile a component from standard input to standard output; the daemon calls this itself
+    #[command(hide = true)]
+    CompileWorker,
+}
+
+/// Where the configuration is.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct ConfigPath {
+    /// The configuration
+    #[arg(long, short, default_value = "wickd.yaml", env = "WICKD_CONFIG")]
+    pub(crate) config: PathBuf,
+}
+
+/// Work with the configuration.
+#[derive(Subcommand, Debug)]
+pub(crate) enum ConfigCommand {
+    /// Check it and the heads of the files it names; `--json` prints it with every default
+    Check(ConfigPath),
+}
+
+/// Read the journal.
+#[derive(Subcommand, Debug)]
+pub(crate) enum JournalCommand {
+    /// Hold the journal against the paper venue's own ledger
+    Verify(StatePath),
+    /// Print the last records
+    Show {
+        #[command(flatten)]
+        /// Whose.
+        state: StatePath,
+        /// How many
+        #[arg(long, short = 'n', default_value_t = 50)]
+        last: u64,
+    },
+}
+
+/// Where the state is.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct StatePath {
+    /// The state folder; without it, that of the configuration
+    #[arg(long)]
+    pub(crate) state: Option<PathBuf>,
+    #[command(flatten)]
+    /// The configuration that names it.
+    pub(crate) config: ConfigPath,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn help_lists_the_exit_codes_and_hides_the_worker() {
+        let help = Cli::command().render_long_help().to_string();
+        assert!(help.contains("75  in-use") && !help.contains("compile-worker"), "{help}");
+    }
+}

@@ -1,0 +1,128 @@
+//! `wickd config check`: whether a configuration can be run, without running it.
+//!
+//! Comes in: a configuration file. Goes out: its faults, or what it comes to. The heads of the data
+//! files are read. Deliberately absent: plugins; their parameters are checked when they are there.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+use wickd_engine::market::{FeedKind, FeedPlan, FloatNoise, Market, OnBrokenRow, Speed};
+use wickd_engine::{HouseError, Plan, SlotPlan};
+
+use crate::config::Config;
+use crate::exit::{Exit, Failure};
+use crate::figures::count;
+use crate::terminal::Terminal;
+
+/// Checks it.
+pub(crate) fn check(terminal: &Terminal, path: &Path) -> Result<Exit, Failure> {
+    let config = Config::load(path)?;
+    let plan = &config.plan;
+    Market::open(plan.feeds.clone()).map_err(HouseError::Feed)?;
+    if terminal.json {
+        terminal.line("config", &resolved(plan));
+        return Ok(Exit::Ok);
+    }
+    let parts = [
+        count(plan.instruments.len() as u64, "instrument"),
+        count(plan.feeds.len() as u64, "feed"),
+        count(plan.slots.len() as u64, "slot"),
+        count(plan.lanes.into(), "lane"),
+    ];
+    terminal.page(&format!("ok  {}: {}\n", config.path().display(), parts.join(", ")));
+    for slot in &plan.slots {
+        let symbols: Vec<_> = slot
+            .instruments
+            .iter()
+            .filter_map(|id| plan.instruments.get(*id as usize).map(|of| of.symbol.as_str()))
+            .collect();
+        let (name, plugin, range) = (&slot.name, &slot.plugin, &slot.range);
+        terminal.page(&format!("    {name:<16} {plugin} {range}  on {}\n", symbols.join(", ")));
+    }
+    let folders: Vec<_> = plan.folders.iter().map(|of| of.display().to_string()).collect();
+    terminal.page(&format!("    plugins from     {}\n", folders.join(", ")));
+    terminal.page(&format!("    state in         {}\n", plan.state_dir.display()));
+    Ok(Exit::Ok)
+}
+
+/// The configuration with every default, in its own words.
+fn resolved(plan: &Plan) -> Value {
+    json!({
+        "state_dir": plan.state_dir,
+        "folders": plan.folders,
+        "settle_ms": plan.settle_ms,
+        "rescan_ms": plan.rescan_ms,
+        "lanes": plan.lanes,
+        "speed": match plan.speed {
+            Speed::Max => json!("max"),
+            Speed::Times(times) => json!(times),
+        },
+        "limits": plan.limits,
+        "instruments": plan.instruments,
+        "feeds": plan.feeds.iter().map(feed).collect::<Vec<_>>(),
+        "paper": {
+            "latency_ms": plan.paper.latency_ms,
+            "reject_ppm": plan.paper.reject_ppm,
+            "participation_ppm": plan.paper.participation_ppm,
+            "seed": plan.paper.seed,
+            "funds": plan.paper.funds,
+            "live_orders_max": plan.paper.live_orders_max,
+        },
+        "strategies": plan.slots.iter().map(|of| slot(of, plan)).collect::<Vec<_>>(),
+    })
+}
+
+fn feed(feed: &FeedPlan) -> Value {
+    let kind = match &feed.kind {
+        FeedKind::Replay(of) => json!({ "replay": {
+            "files": of.files,
+            "instrument": of.instrument.symbol,
+            "bar_secs": of.bar_secs,
+            "loop": of.looped,
+            "on_broken_row": match of.on_broken_row {
+                OnBrokenRow::Stop => "stop",
+                OnBrokenRow::Skip => "skip",
+            },
+            "float_noise": match of.float_noise {
+                FloatNoise::Refuse => "refuse",
+                FloatNoise::Round => "round",
+            },
+            "starts_at_ns": of.starts_at,
+        }}),
+        FeedKind::Synthetic(of) => json!({ "synthetic": {
+            "instruments": of.instruments.iter().map(|of| &of.symbol).collect::<Vec<_>>(),
+            "ticks_per_s": of.ticks_per_s,
+            "seed": of.seed,
+            "count": of.count,
+            "starts_at_ns": of.starts_at,
+        }}),
+    };
+    json!({ "name": feed.name, "stale_after_ms": feed.stale_after_ms, "from": kind })
+}
+
+fn slot(slot: &SlotPlan, plan: &Plan) -> Value {
+    let settings = slot.settings.iter().map(|of| (of.key.clone(), json!(of.value)));
+    json!({
+        "name": slot.name,
+        "plugin": slot.plugin,
+        "range": slot.range.to_string(),
+        "instruments": slot.instruments,
+        "config": settings.collect::<serde_json::Map<_, _>>(),
+        "limits": slot.limits.over(plan.limits),
+        "risk": slot.risk,
+        "on_failure": slot.on_failure,
+        "restart": {
+            "max": slot.restart.restarts_max,
+            "window_ms": slot.restart.window_ms,
+            "backoff_ms": slot.restart.backoff_ms,
+            "backoff_max_ms": slot.restart.backoff_max_ms,
+        },
+        "swap": {
+            "shadow_events": slot.trial.shadow_events,
+            "probation_events": slot.trial.probation_events,
+            "agree": slot.trial.agree,
+            "snapshot_every_ms": slot.snapshot_every_ms,
+        },
+        "digest": slot.config,
+    })
+}

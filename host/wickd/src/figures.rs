@@ -1,0 +1,103 @@
+//! Figures as people read them.
+//!
+//! Comes in: integers. Goes out: text. Money passes through [`print_scaled`] and keeps every digit.
+
+use wickd_model::{CASH_SCALE, Cash, print_scaled};
+
+/// `1234567` as `1,234,567`.
+pub(crate) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A span of time in the unit that leaves it one to three digits before the point.
+pub(crate) fn span(ns: u64) -> String {
+    match ns {
+        0..1_000 => format!("{ns} ns"),
+        1_000..1_000_000 => format!("{:.1} µs", ns as f64 / 1e3),
+        1_000_000..1_000_000_000 => format!("{:.1} ms", ns as f64 / 1e6),
+        _ => format!("{:.1} s", ns as f64 / 1e9),
+    }
+}
+
+/// Bytes in binary units.
+pub(crate) fn bytes(bytes: u64) -> String {
+    match bytes {
+        0..1_024 => format!("{bytes} B"),
+        1_024..1_048_576 => format!("{:.1} KiB", bytes as f64 / 1_024.0),
+        _ => format!("{:.1} MiB", bytes as f64 / 1_048_576.0),
+    }
+}
+
+/// An amount of cash, exact, with its sign.
+pub(crate) fn cash(amount: Cash) -> String {
+    let sign = if amount > 0 { "+" } else { "" };
+    format!("{sign}{}", print_scaled(amount, CASH_SCALE))
+}
+
+/// `count` of a thing, in the singular for one.
+pub(crate) fn count(count: u64, thing: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{} {thing}{plural}", grouped(count))
+}
+
+/// Unix nanoseconds as `2021-01-08 00:00:01.076`, UTC.
+///
+/// The date from days since the epoch is the algorithm `civil_from_days` of Howard Hinnant,
+/// "chrono-Compatible Low-Level Date Algorithms", for years after 1970.
+pub(crate) fn utc(ts_ns: u64) -> String {
+    let (days, ms) = (ts_ns / 86_400_000_000_000, ts_ns / 1_000_000 % 86_400_000);
+    let shifted = days + 719_468;
+    let (era, day_of_era) = (shifted / 146_097, shifted % 146_097);
+    let year_of_era =
+        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let march_month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * march_month + 2) / 5 + 1;
+    let month = if march_month < 10 { march_month + 3 } else { march_month - 9 };
+    let year = year_of_era + era * 400 + u64::from(month <= 2);
+    let (hour, minute) = (ms / 3_600_000, ms / 60_000 % 60);
+    let (second, ms) = (ms / 1_000 % 60, ms % 1_000);
+    format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}.{ms:03}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digits_are_grouped_by_three() {
+        let grouped = [0, 999, 1_000, 1_234_567, u64::MAX].map(grouped);
+        assert_eq!(grouped, ["0", "999", "1,000", "1,234,567", "18,446,744,073,709,551,615"]);
+    }
+
+    #[test]
+    fn cash_keeps_every_digit() {
+        assert_eq!(
+            [cash(0), cash(1), cash(-150_000_001)],
+            ["0.00000000", "+0.00000001", "-1.50000001"]
+        );
+    }
+
+    #[test]
+    fn times_are_read_as_the_calendar_has_them() {
+        let at = |s: u64, ms: u64| utc(s * 1_000_000_000 + ms * 1_000_000);
+        assert_eq!(at(0, 0), "1970-01-01 00:00:00.000");
+        assert_eq!(at(951_782_400, 0), "2000-02-29 00:00:00.000");
+        assert_eq!(at(951_868_799, 999), "2000-02-29 23:59:59.999");
+        assert_eq!(at(1_610_064_001, 76), "2021-01-08 00:00:01.076");
+        assert_eq!(at(4_107_542_400, 0), "2100-03-01 00:00:00.000");
+    }
+
+    #[test]
+    fn spans_keep_a_readable_unit() {
+        assert_eq!([span(7), span(1_500), span(2_340_000)], ["7 ns", "1.5 µs", "2.3 ms"]);
+    }
+}

@@ -1,0 +1,135 @@
+//! `wickd run`: from a configuration to the end of the run.
+//!
+//! Comes in: a configuration file. Goes out: notices while it runs, a summary at its end. It ends by
+//! itself when every feed has, or at SIGTERM or SIGINT; a second signal ends it at once. Deliberately
+//! absent: the demo's plot, which rides on the same loop.
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::flag;
+use wickd_engine::market::{FeedKind, FeedPlan};
+use wickd_engine::{House, Notice, Plan, Summary, WallClock};
+
+use crate::config::Config;
+use crate::exit::{Exit, Failure};
+use crate::screen::{REDRAW, Screen};
+use crate::summary;
+use crate::terminal::Terminal;
+
+/// Files up to this size are counted for the progress of their replay; longer ones take too long.
+const COUNTED_BYTES_MAX: u64 = 64 << 20;
+
+/// Runs the daemon.
+pub(crate) fn run(terminal: &Terminal, path: &Path) -> Result<Exit, Failure> {
+    let config = Config::load(path)?;
+    let stop = Stop::listen()?;
+    let summary = house(terminal, &config, &stop, |_, _| Ok(()))?;
+    summary::show(terminal, &summary);
+    Ok(Exit::Ok)
+}
+
+/// The wish to end, as signals bring it.
+pub(crate) struct Stop(Arc<AtomicBool>);
+
+impl Stop {
+    /// From now on the first SIGTERM or SIGINT is a wish, the second an end.
+    pub(crate) fn listen() -> Result<Self, Failure> {
+        let wished = Arc::new(AtomicBool::new(false));
+        for signal in [SIGTERM, SIGINT] {
+            // In this order: the handler that ends the process finds the flag of an earlier signal.
+            flag::register_conditional_shutdown(signal, Exit::Interrupted as i32, wished.clone())
+                .and_then(|_| flag::register(signal, wished.clone()))
+                .map_err(|error| Failure::of(Exit::Unexpected, "cannot hear signals", &error))?;
+        }
+        Ok(Self(wished))
+    }
+
+    pub(crate) fn is_wished(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Starts a house, shows it until it is over, and sums it up. `each` sees every notice, and hears
+/// `None` about ten times a second.
+pub(crate) fn house(
+    terminal: &Terminal,
+    config: &Config,
+    stop: &Stop,
+    mut each: impl FnMut(&House, Option<&Notice>) -> Result<(), Failure>,
+) -> Result<Summary, Failure> {
+    let (house, notices) =
+        House::start(compiled_by_child(config.plan.clone())?, WallClock::system())?;
+    let mut screen = Screen::new(terminal, config, &house, events_in(&config.plan.feeds));
+    let outcome = watch(&house, &notices, stop, &mut screen, &mut each);
+    let summary = house.end();
+    notices.try_iter().for_each(|notice| screen.notice(&notice));
+    screen.close();
+    outcome.map(|()| summary)
+}
+
+fn watch(
+    house: &House,
+    notices: &Receiver<Notice>,
+    stop: &Stop,
+    screen: &mut Screen<'_>,
+    each: &mut impl FnMut(&House, Option<&Notice>) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let mut stopping = false;
+    while !house.is_over() {
+        match notices.recv_timeout(REDRAW) {
+            Ok(notice) => {
+                screen.notice(&notice);
+                each(house, Some(&notice))?;
+            }
+            Err(RecvTimeoutError::Timeout) => {
+                house.check();
+                each(house, None)?;
+            }
+            // Control has ended, and so will the loop.
+            Err(RecvTimeoutError::Disconnected) => return Ok(()),
+        }
+        screen.refresh(house);
+        if stop.is_wished() && !stopping {
+            stopping = true;
+            house.stop();
+        }
+    }
+    Ok(())
+}
+
+/// Plugins are compiled by this program as its own child.
+pub(crate) fn compiled_by_child(plan: Plan) -> Result<Plan, Failure> {
+    let compiler = std::env::current_exe().map_err(|error| {
+        Failure::of(Exit::Unexpected, "cannot find the program for compiling", &error)
+    })?;
+    Ok(Plan { compiler: Some(compiler), ..plan })
+}
+
+/// How many market events the feeds will give, about; `None` where one never ends, or where
+/// counting would take long.
+fn events_in(feeds: &[FeedPlan]) -> Option<u64> {
+    feeds
+        .iter()
+        .map(|feed| match &feed.kind {
+            FeedKind::Replay(replay) if replay.looped => None,
+            FeedKind::Replay(replay) => replay.files.iter().map(|path| rows_in(path)).sum(),
+            FeedKind::Synthetic(synthetic) => synthetic.count,
+        })
+        .sum::<Option<u64>>()
+        .filter(|events| *events > 0)
+}
+
+fn rows_in(path: &Path) -> Option<u64> {
+    let file = std::fs::File::open(path).ok()?;
+    if file.metadata().ok()?.len() > COUNTED_BYTES_MAX {
+        return None;
+    }
+    let lines = BufReader::new(file).split(b'\n').count() as u64;
+    // The first line names the columns.
+    Some(lines.saturating_sub(1))
+}

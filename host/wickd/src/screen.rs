@@ -1,0 +1,218 @@
+//! What an operator sees while it runs: a live page on a terminal, plain lines elsewhere, JSON lines
+//! where asked for.
+//!
+//! Comes in: notices and the slots' gauges. Goes out: lines. Deliberately absent: the end of a run,
+//! which is the summary's.
+
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, Instant};
+
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use wickd_engine::{Detail, House, Notice, Severity, SlotShow};
+use wickd_model::{Fault, printable};
+
+use crate::config::Config;
+use crate::figures::{bytes, cash, grouped, span, utc};
+use crate::terminal::{Look, Terminal};
+
+/// Frames of a guest's backtrace shown with its fault.
+const FRAMES_SHOWN: usize = 3;
+/// Longest reason in a slot's line, in bytes.
+const WHY_BYTES_MAX: usize = 48;
+/// How often the live page is drawn.
+pub(crate) const REDRAW: Duration = Duration::from_millis(100);
+
+/// Shows a running house.
+pub(crate) struct Screen<'t> {
+    terminal: &'t Terminal,
+    /// For the lines of parameters that a plugin refuses.
+    config: &'t Config,
+    live: Option<Live>,
+}
+
+struct Live {
+    pages: MultiProgress,
+    head: ProgressBar,
+    rows: Vec<ProgressBar>,
+    /// Files under way through intake.
+    compiling: u32,
+    last: (Instant, u64),
+    rate: u64,
+}
+
+impl<'t> Screen<'t> {
+    /// A screen for this house. `events` is how many market events there will be, where the feeds
+    /// end: the progress of a replay.
+    pub(crate) fn new(
+        terminal: &'t Terminal,
+        config: &'t Config,
+        house: &House,
+        events: Option<u64>,
+    ) -> Self {
+        let live = terminal.live.then(|| Live::start(house.slots.len(), events));
+        Self { terminal, config, live }
+    }
+
+    /// Shows one notice.
+    pub(crate) fn notice(&mut self, notice: &Notice) {
+        if let Some(live) = &mut self.live {
+            live.count_files(notice);
+        }
+        if self.terminal.json {
+            return self.terminal.line("notice", notice);
+        }
+        let routine = notice.severity == Severity::Info;
+        if routine && (self.terminal.quiet || (self.live.is_some() && notice.code == "file-found"))
+        {
+            return;
+        }
+        self.print(&self.line(notice));
+        match &notice.detail {
+            Some(Detail::Config(problems)) => {
+                let wrong = self.config.wrong(problems.clone());
+                wrong.places().iter().for_each(|place| self.print(&self.terminal.excerpt(place)));
+            }
+            Some(Detail::Fault(fault)) => frames(fault).for_each(|frame| {
+                self.print(&self.terminal.paint(Look::Dim, &format!("         {frame}")));
+            }),
+            _ => {}
+        }
+        if let Some(fix) = notice.fix.as_ref().filter(|_| !routine) {
+            self.print(&format!("         hint: {fix}"));
+        }
+    }
+
+    /// Draws the live page anew.
+    pub(crate) fn refresh(&mut self, house: &House) {
+        if let Some(live) = &mut self.live {
+            live.refresh(house, self.terminal);
+        }
+    }
+
+    /// Takes the live page away, before the summary.
+    pub(crate) fn close(&mut self) {
+        if let Some(live) = self.live.take() {
+            live.rows.iter().for_each(ProgressBar::finish_and_clear);
+            live.head.finish_and_clear();
+        }
+    }
+
+    fn print(&self, line: &str) {
+        match &self.live {
+            // A terminal that went away is no reason to stop.
+            Some(live) => drop(live.pages.println(line)),
+            None => self.terminal.tell(line),
+        }
+    }
+
+    fn line(&self, notice: &Notice) -> String {
+        let (word, look) = match notice.severity {
+            Severity::Info => ("info ", Look::Good),
+            Severity::Warn => ("warn ", Look::Odd),
+            Severity::Error => ("error", Look::Bad),
+        };
+        let mut line = self.terminal.paint(look, word);
+        for part in [&notice.slot, &notice.plugin, &notice.place].into_iter().flatten() {
+            line.push_str(&format!("  {}", self.terminal.paint(Look::Bold, part)));
+        }
+        line.push_str(&format!("  {}", notice.text));
+        line
+    }
+}
+
+/// The innermost frames, one per line.
+pub(crate) fn frames(fault: &Fault) -> impl Iterator<Item = String> {
+    fault.backtrace.iter().take(FRAMES_SHOWN).map(|frame| match &frame.place {
+        Some(place) => format!("at {} ({place})", frame.function),
+        None => format!("at {}", frame.function),
+    })
+}
+
+impl Live {
+    fn start(slots: usize, events: Option<u64>) -> Self {
+        let pages = MultiProgress::new();
+        let head = pages.add(events.map_or_else(ProgressBar::no_length, ProgressBar::new));
+        let shape = match events {
+            Some(_) => "{spinner} {bar:20} {msg}",
+            None => "{spinner} {msg}",
+        };
+        // The templates are fixed; a wrong one would only cost the looks.
+        let style = |shape: &str| {
+            ProgressStyle::with_template(shape).unwrap_or_else(|_| ProgressStyle::default_spinner())
+        };
+        head.set_style(style(shape));
+        let row = |_| {
+            let row = pages.add(ProgressBar::no_length());
+            row.set_style(style("  {msg}"));
+            row
+        };
+        let rows = (0..slots).map(row).collect();
+        Self { pages, head, rows, compiling: 0, last: (Instant::now(), 0), rate: 0 }
+    }
+
+    fn count_files(&mut self, notice: &Notice) {
+        match notice.code {
+            "file-found" => self.compiling += 1,
+            "plugin-admitted" | "plugin-refused" => {
+                self.compiling = self.compiling.saturating_sub(1)
+            }
+            _ => {}
+        }
+    }
+
+    fn refresh(&mut self, house: &House, terminal: &Terminal) {
+        let (events, ts_event) = house.progress();
+        let since = self.last.0.elapsed();
+        if since >= Duration::from_secs(1) {
+            self.rate = ((events - self.last.1) as f64 / since.as_secs_f64()) as u64;
+            self.last = (Instant::now(), events);
+        }
+        self.head.set_position(events);
+        let mut text = match events {
+            0 => "market closed".to_owned(),
+            _ => format!(
+                "{} UTC  {} events  {}/s",
+                utc(ts_event),
+                grouped(events),
+                grouped(self.rate)
+            ),
+        };
+        if self.compiling > 0 {
+            text.push_str(&format!("  checking and compiling {}", self.compiling));
+        }
+        self.head.set_message(text);
+        self.head.tick();
+        for (row, slot) in self.rows.iter().zip(&house.slots) {
+            row.set_message(row_of(slot, terminal));
+            row.tick();
+        }
+    }
+}
+
+/// One slot in one line of at most 100 columns, where its name is of ordinary length.
+fn row_of(slot: &SlotShow, terminal: &Terminal) -> String {
+    let (standing, gauge) = (slot.standing(), &slot.gauge);
+    let look = match standing.state {
+        "live" => Look::Good,
+        "quarantined" => Look::Bad,
+        _ => Look::Odd,
+    };
+    let name = format!("{:<12}", slot.name);
+    let state = terminal.paint(look, &format!("{:<11}", standing.state));
+    let events = gauge.events.get();
+    if events == 0 || gauge.generation.get() == 0 {
+        return format!("{name} {state} {}", printable(standing.why.as_bytes(), WHY_BYTES_MAX));
+    }
+    format!(
+        "{name} {state} gen {:<2} {:>6} ev  {:>8}/{:<8} {:>6} fuel {:>8}  {} ord {} fills  {}",
+        gauge.generation.get(),
+        grouped(events),
+        span(gauge.call_ns.quantile_ns(0.5)),
+        span(gauge.call_ns.quantile_ns(0.99)),
+        grouped(gauge.fuel_total.get() / events),
+        bytes(gauge.memory_bytes.get()),
+        gauge.intents.get(),
+        gauge.fills.get(),
+        cash(gauge.pnl.load(Relaxed)),
+    )
+}

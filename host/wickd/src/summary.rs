@@ -1,0 +1,102 @@
+//! The end of a run: what each slot did, what was swapped, what was contained.
+//!
+//! Comes in: the engine's summary. Goes out: a page of at most 100 columns, or one JSON line.
+//! Deliberately absent: the demo's explanations.
+
+use comfy_table::{CellAlignment, Table, presets};
+use wickd_engine::lane::{Accounts, Verdict};
+use wickd_engine::{SlotSummary, Summary};
+
+use crate::figures::{bytes, cash, count, grouped, span};
+use crate::screen::frames;
+use crate::terminal::{Look, Terminal};
+
+/// Shows it.
+pub(crate) fn show(terminal: &Terminal, summary: &Summary) {
+    if terminal.json {
+        return terminal.line("summary", summary);
+    }
+    let mut page = format!("\n{}\n", count(summary.events, "market event"));
+    if !summary.slots.is_empty() {
+        page.push_str(&format!("{}\n", slots(&summary.slots)));
+    }
+    for part in [swaps(&summary.slots), contained(&summary.slots)] {
+        page.push_str(&part);
+    }
+    terminal.page(&page);
+}
+
+/// The slots as a table.
+pub(crate) fn slots(slots: &[SlotSummary]) -> Table {
+    let mut table = table(&[
+        "slot", "plugin", "ended", "ticks", "ns p50", "p99", "fuel", "orders", "fills", "PnL",
+    ]);
+    for slot in slots {
+        table.add_row([
+            slot.name.clone(),
+            format!("{} {}", slot.plugin, slot.version),
+            slot.state.to_owned(),
+            grouped(slot.events),
+            grouped(slot.call_ns_p50),
+            grouped(slot.call_ns_p99),
+            grouped(slot.fuel_per_event),
+            grouped(slot.intents),
+            grouped(slot.fills),
+            cash(slot.pnl),
+        ]);
+    }
+    for place in 3..10 {
+        if let Some(column) = table.column_mut(place) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    table
+}
+
+/// A table without lines, for people and for `awk` alike.
+pub(crate) fn table(head: &[&str]) -> Table {
+    let mut table = Table::new();
+    table.load_preset(presets::NOTHING).set_header(head.iter().copied());
+    table
+}
+
+fn swaps(slots: &[SlotSummary]) -> String {
+    let all = slots.iter().flat_map(|slot| slot.swaps.iter().map(move |swap| (slot, swap)));
+    all.map(|(slot, swap)| format!("swap       {}: {}\n", slot.name, accounts(swap))).collect()
+}
+
+/// One swap in one sentence.
+pub(crate) fn accounts(swap: &Accounts) -> String {
+    let from = swap.from.map_or("nothing".to_owned(), |digest| digest.short());
+    let carried = match swap.state_bytes {
+        Some(size) => format!("{} of state carried", bytes(size)),
+        None => format!("warmed up with {}", count(swap.warm_up_events, "event")),
+    };
+    let verdict = match swap.verdict {
+        Verdict::OnProbation => "still on probation",
+        Verdict::Kept => "kept",
+        Verdict::RolledBack => "rolled back",
+    };
+    let gap = span(swap.gap_ns);
+    format!(
+        "{from} to {} after event {}, gap {gap}, {carried}, {verdict}",
+        swap.to.short(),
+        grouped(swap.cut_seq)
+    )
+}
+
+fn contained(slots: &[SlotSummary]) -> String {
+    let faults = slots.iter().filter_map(|slot| Some((slot, slot.last_fault.as_ref()?)));
+    faults
+        .map(|(slot, fault)| {
+            let mut text = format!("contained  {}: {fault}\n", slot.name);
+            frames(fault).for_each(|frame| text.push_str(&format!("             {frame}\n")));
+            text
+        })
+        .collect()
+}
+
+/// A heading of a page.
+pub(crate) fn heading(terminal: &Terminal, text: &str) -> String {
+    format!("\n{}\n", terminal.paint_page(Look::Bold, text))
+}

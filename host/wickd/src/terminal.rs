@@ -1,0 +1,146 @@
+//! Where output goes: results to standard output, everything else to standard error.
+//!
+//! Comes in: results, notices, failures. Goes out: text for people or JSON lines. A reader that went
+//! away is no error. Deliberately absent: the live display.
+
+use std::io::{self, IsTerminal, Write};
+
+use miette::{GraphicalReportHandler, GraphicalTheme};
+use serde::Serialize;
+
+use crate::cli::{Color, Output};
+use crate::exit::Failure;
+
+/// Raised when a field of any JSON line changes its meaning or leaves.
+const SCHEMA: u32 = 1;
+/// Where excerpts of a configuration are wrapped.
+const COLUMNS: usize = 100;
+
+/// How something looks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Look {
+    /// Worth reading first.
+    Bold,
+    /// Only for those who look for it.
+    Dim,
+    /// As it should be.
+    Good,
+    /// Contained or refused.
+    Odd,
+    /// Somebody must act.
+    Bad,
+}
+
+/// The two outputs of the process.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Terminal {
+    /// JSON lines instead of text.
+    pub(crate) json: bool,
+    /// No progress and no ordinary notices.
+    pub(crate) quiet: bool,
+    /// Somebody watches standard error, and may be shown moving things.
+    pub(crate) live: bool,
+    colors: bool,
+    page_colors: bool,
+}
+
+impl Terminal {
+    /// From the command line and the environment.
+    pub(crate) fn new(output: Output) -> Self {
+        let wants = |is_terminal: bool| match output.color {
+            Color::Always => true,
+            Color::Never => false,
+            Color::Auto => is_terminal && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty()),
+        };
+        let is_terminal = io::stderr().is_terminal();
+        Self {
+            json: output.json,
+            quiet: output.quiet,
+            live: is_terminal && !output.json && !output.quiet,
+            colors: wants(is_terminal),
+            page_colors: wants(io::stdout().is_terminal()),
+        }
+    }
+
+    /// Text for standard error in a look.
+    pub(crate) fn paint(&self, look: Look, text: &str) -> String {
+        painted(self.colors, look, text)
+    }
+
+    /// Text for standard output in a look.
+    pub(crate) fn paint_page(&self, look: Look, text: &str) -> String {
+        painted(self.page_colors, look, text)
+    }
+
+    /// A result for people.
+    pub(crate) fn page(&self, text: &str) {
+        write(&mut io::stdout().lock(), text.as_bytes());
+    }
+
+    /// A result as one JSON line.
+    pub(crate) fn line(&self, kind: &str, body: &impl Serialize) {
+        #[derive(Serialize)]
+        struct Line<'l, T> {
+            schema: u32,
+            kind: &'l str,
+            #[serde(flatten)]
+            body: &'l T,
+        }
+        let mut text = serde_json::to_vec(&Line { schema: SCHEMA, kind, body }).unwrap_or_default();
+        text.push(b'\n');
+        write(&mut io::stdout().lock(), &text);
+    }
+
+    /// A line for whoever watches.
+    pub(crate) fn tell(&self, text: &str) {
+        write(&mut io::stderr().lock(), format!("{text}\n").as_bytes());
+    }
+
+    /// A failure, in full.
+    pub(crate) fn fail(&self, failure: &Failure) {
+        if self.json {
+            return self.line("error", &failure.json());
+        }
+        let head = self.paint(Look::Bad, &format!("error[{}]", failure.exit.word()));
+        self.tell(&format!("{head}: {}", failure.text));
+        for cause in &failure.causes {
+            self.tell(&format!("  caused by: {cause}"));
+        }
+        failure.problems.iter().for_each(|problem| self.tell(&self.excerpt(problem)));
+        if let Some(hint) = &failure.hint {
+            self.tell(&format!("  hint: {hint}"));
+        }
+    }
+
+    /// A problem with the lines it stands in.
+    pub(crate) fn excerpt(&self, problem: &dyn miette::Diagnostic) -> String {
+        let theme = match self.colors {
+            true => GraphicalTheme::unicode(),
+            false => GraphicalTheme::unicode_nocolor(),
+        };
+        let mut text = String::new();
+        let handler = GraphicalReportHandler::new_themed(theme).with_width(COLUMNS);
+        match handler.render_report(&mut text, problem) {
+            Ok(()) => text.trim_end().to_owned(),
+            Err(_) => format!("  {problem}"),
+        }
+    }
+}
+
+fn painted(colors: bool, look: Look, text: &str) -> String {
+    let code = match look {
+        _ if !colors => return text.to_owned(),
+        Look::Bold => "1",
+        Look::Dim => "2",
+        Look::Good => "32",
+        Look::Odd => "33",
+        Look::Bad => "31;1",
+    };
+    format!("\x1b[{code}m{text}\x1b[0m")
+}
+
+/// Writes whole, or not at all where nobody reads any more: a daemon trades on without its reader,
+/// and a page that was cut short by `head` is a success.
+fn write(to: &mut impl Write, bytes: &[u8]) {
+    let _ = to.write_all(bytes).and_then(|()| to.flush());
+}
