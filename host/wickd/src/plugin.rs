@@ -15,7 +15,7 @@ use wickd_sandbox::{Inspection, Runtime, inspect};
 use crate::exit::{Exit, Failure};
 use crate::figures::{bytes, count, grouped};
 use crate::summary::{heading, table};
-use crate::terminal::{Look, Terminal};
+use crate::terminal::{COLUMNS, Look, Terminal};
 
 /// All steps of intake for each file.
 pub(crate) fn check(terminal: &Terminal, files: &[PathBuf]) -> Result<Exit, Failure> {
@@ -158,7 +158,7 @@ fn as_page(terminal: &Terminal, plugin: &Plugin, inspection: &Inspection) -> Str
             spec.description.clone(),
         ]);
     }
-    parameters.set_content_arrangement(comfy_table::ContentArrangement::Dynamic).set_width(100);
+    parameters.set_content_arrangement(comfy_table::ContentArrangement::Dynamic).set_width(COLUMNS);
     page.push_str(&match plugin.schema.specs().is_empty() {
         true => " none\n".to_owned(),
         false => format!("{parameters}\n"),

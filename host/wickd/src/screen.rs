@@ -12,8 +12,8 @@ use wickd_engine::{Detail, House, Notice, Severity, SlotShow};
 use wickd_model::{Fault, printable};
 
 use crate::config::Config;
-use crate::figures::{bytes, cash, grouped, span, utc};
-use crate::terminal::{Look, Terminal};
+use crate::figures::{cash, grouped, span, utc};
+use crate::terminal::{COLUMNS, Look, Terminal};
 
 /// Frames of a guest's backtrace shown with its fault.
 const FRAMES_SHOWN: usize = 3;
@@ -97,10 +97,11 @@ impl<'t> Screen<'t> {
         }
     }
 
+    /// A log keeps each notice on one line; a terminal shows it whole.
     fn print(&self, line: &str) {
         match &self.live {
             // A terminal that went away is no reason to stop.
-            Some(live) => drop(live.pages.println(line)),
+            Some(live) => drop(live.pages.println(wrapped(line))),
             None => self.terminal.tell(line),
         }
     }
@@ -112,12 +113,31 @@ impl<'t> Screen<'t> {
             Severity::Error => ("error", Look::Bad),
         };
         let mut line = self.terminal.paint(look, word);
-        for part in [&notice.slot, &notice.plugin, &notice.place].into_iter().flatten() {
+        // Where an admitted plugin lay matters to machines only; its name and version say what it is.
+        let place = notice.place.as_ref().filter(|_| notice.plugin.is_none());
+        for part in [notice.slot.as_ref(), notice.plugin.as_ref(), place].into_iter().flatten() {
             line.push_str(&format!("  {}", self.terminal.paint(Look::Bold, part)));
         }
         line.push_str(&format!("  {}", notice.text));
         line
     }
+}
+
+/// Broken between words at the width of a page, what follows set in. Escapes for colour take room
+/// that is not seen, so a coloured line breaks a little early.
+fn wrapped(line: &str) -> String {
+    let mut text = String::new();
+    let mut column = 0;
+    for word in line.split_inclusive(' ') {
+        let width = word.chars().count();
+        if column > 0 && column + width > usize::from(COLUMNS) {
+            text.push_str("\n         ");
+            column = 9;
+        }
+        text.push_str(word);
+        column += width;
+    }
+    text
 }
 
 /// The innermost frames, one per line.
@@ -143,7 +163,7 @@ impl Live {
         head.set_style(style(shape));
         let row = |_| {
             let row = pages.add(ProgressBar::no_length());
-            row.set_style(style("  {msg}"));
+            row.set_style(style("{msg}"));
             row
         };
         let rows = (0..slots).map(row).collect();
@@ -189,7 +209,7 @@ impl Live {
     }
 }
 
-/// One slot in one line of at most 100 columns, where its name is of ordinary length.
+/// One slot in one line: generation, ticks, p50 and p99 of a call, fuel per tick, orders, fills, PnL.
 fn row_of(slot: &SlotShow, terminal: &Terminal) -> String {
     let (standing, gauge) = (slot.standing(), &slot.gauge);
     let look = match standing.state {
@@ -197,22 +217,37 @@ fn row_of(slot: &SlotShow, terminal: &Terminal) -> String {
         "quarantined" => Look::Bad,
         _ => Look::Odd,
     };
-    let name = format!("{:<12}", slot.name);
+    let name = format!("{:<10}", slot.name.as_str());
     let state = terminal.paint(look, &format!("{:<11}", standing.state));
     let events = gauge.events.get();
     if events == 0 || gauge.generation.get() == 0 {
         return format!("{name} {state} {}", printable(standing.why.as_bytes(), WHY_BYTES_MAX));
     }
     format!(
-        "{name} {state} gen {:<2} {:>6} ev  {:>8}/{:<8} {:>6} fuel {:>8}  {} ord {} fills  {}",
+        "{name} {state} g{:<2} {:>7} ticks {:>8} {:>8} {:>7} fuel {:>4} orders {:>4} fills {:>13}",
         gauge.generation.get(),
         grouped(events),
         span(gauge.call_ns.quantile_ns(0.5)),
         span(gauge.call_ns.quantile_ns(0.99)),
         grouped(gauge.fuel_total.get() / events),
-        bytes(gauge.memory_bytes.get()),
         gauge.intents.get(),
         gauge.fills.get(),
         cash(gauge.pnl.load(Relaxed)),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_notice_is_broken_between_words_and_loses_none() {
+        let line = "word ".repeat(60);
+        let wrapped = wrapped(&line);
+        assert!(
+            wrapped.lines().all(|line| line.chars().count() <= usize::from(COLUMNS)),
+            "{wrapped}"
+        );
+        assert_eq!(wrapped.split_whitespace().count(), 60);
+    }
 }

@@ -26,27 +26,27 @@ pub(crate) fn show(terminal: &Terminal, summary: &Summary) {
     terminal.page(&page);
 }
 
-/// The slots as a table.
+/// The slots as a table of at most 100 columns, where their names are of ordinary length.
 pub(crate) fn slots(slots: &[SlotSummary]) -> Table {
-    let mut table = table(&[
-        "slot", "plugin", "ended", "ticks", "ns p50", "p99", "fuel", "orders", "fills", "PnL",
-    ]);
+    let head = ["slot", "plugin", "ended", "ticks", "p50", "p99", "fuel", "orders", "fills", "PnL"];
+    let mut table = table(&head);
     for slot in slots {
         table.add_row([
             slot.name.clone(),
-            format!("{} {}", slot.plugin, slot.version),
+            format!("{} {}", slot.plugin, slot.version).trim_end().to_owned(),
             slot.state.to_owned(),
             grouped(slot.events),
-            grouped(slot.call_ns_p50),
-            grouped(slot.call_ns_p99),
+            span(slot.call_ns_p50),
+            span(slot.call_ns_p99),
             grouped(slot.fuel_per_event),
             grouped(slot.intents),
             grouped(slot.fills),
             cash(slot.pnl),
         ]);
     }
-    for place in 3..10 {
-        if let Some(column) = table.column_mut(place) {
+    for (place, column) in table.column_iter_mut().enumerate() {
+        column.set_padding((1, 0));
+        if place >= 3 {
             column.set_cell_alignment(CellAlignment::Right);
         }
     }

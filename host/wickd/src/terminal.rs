@@ -13,8 +13,8 @@ use crate::exit::Failure;
 
 /// Raised when a field of any JSON line changes its meaning or leaves.
 const SCHEMA: u32 = 1;
-/// Where excerpts of a configuration are wrapped.
-const COLUMNS: usize = 100;
+/// Width of a page, of excerpts and of what a terminal shows.
+pub(crate) const COLUMNS: u16 = 100;
 
 /// How something looks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -119,7 +119,7 @@ impl Terminal {
             false => GraphicalTheme::unicode_nocolor(),
         };
         let mut text = String::new();
-        let handler = GraphicalReportHandler::new_themed(theme).with_width(COLUMNS);
+        let handler = GraphicalReportHandler::new_themed(theme).with_width(COLUMNS.into());
         match handler.render_report(&mut text, problem) {
             Ok(()) => text.trim_end().to_owned(),
             Err(_) => format!("  {problem}"),

@@ -26,20 +26,22 @@ pub(crate) fn show(terminal: &Terminal, run: &Summary, again: &Summary, kept: Op
         }
         return;
     }
-    let mut page =
-        summary::heading(terminal, "wickd demo: 46 seconds of BTC-USDT, recorded on 2021-01-08");
-    page.push_str(&format!(
-        "{} went through {}:\n\n",
-        count(run.events, "market event"),
-        count(run.slots.len() as u64, "slot")
-    ));
-    page.push_str(&format!("{}\n", summary::slots(&run.slots)));
-    page.push_str(" ns p50, p99: a call with the host's part of the tick; fuel: per tick, about one wasm operator each;\n");
-    page.push_str(" PnL: paper, in USDT, after fees of 0.1 %\n");
-    let of = |name: &str| run.slots.iter().find(|slot| slot.name == name);
-    if let Some(slot) = of(SWAPPED) {
+    let title = "wickd demo: 46 seconds of BTC-USDT, recorded on 2021-01-08";
+    let mut page = summary::heading(terminal, title);
+    let (events, slots) =
+        (count(run.events, "market event"), count(run.slots.len() as u64, "slot"));
+    page.push_str(&format!(" {events} went past {slots}; each heard what it had asked for.\n\n"));
+    page.push_str(&format!("{}\n\n", summary::slots(&run.slots)));
+    page.push_str(
+        " p50, p99  wall time of one tick: the sandboxed call and the host's part of it\n",
+    );
+    page.push_str(" fuel      per tick; about one WebAssembly operator each\n");
+    page.push_str(" PnL       on paper, in USDT, after the venue's fee of 0.1 % on every fill\n");
+    let swapped_slot = run.slots.iter().find(|slot| slot.name == SWAPPED);
+    if let Some(slot) = swapped_slot {
+        let alone = again.slots.iter().find(|other| other.name == SWAPPED);
         page.push_str(&summary::heading(terminal, "Swapped while it ran"));
-        page.push_str(&swapped(slot));
+        page.push_str(&swapped(slot, alone));
     }
     if let Some(slot) = run.slots.iter().find(|slot| slot.plugin == HOSTILE) {
         page.push_str(&summary::heading(terminal, "Contained"));
@@ -52,13 +54,19 @@ pub(crate) fn show(terminal: &Terminal, run: &Summary, again: &Summary, kept: Op
     terminal.page(&page);
 }
 
+/// Lines of a name and what there is to say.
+fn rows(rows: &[(&str, String)]) -> String {
+    rows.iter().map(|(name, text)| format!(" {name:<9} {text}\n")).collect()
+}
+
 /// A slot of the second run, and whether it decided what it had decided in the first.
 fn proof<'s>(run: &Summary, other: &'s SlotSummary) -> (&'s SlotSummary, bool) {
     let first = run.slots.iter().find(|slot| slot.name == other.name);
     (other, first.is_some_and(|first| first.intents_hash == other.intents_hash))
 }
 
-fn swapped(slot: &SlotSummary) -> String {
+/// The accounts of the swap, and the ticks heard against those of the run without one.
+fn swapped(slot: &SlotSummary, alone: Option<&SlotSummary>) -> String {
     let Some(swap) = slot.swaps.last() else {
         return " The new file came too late in the recording to be swapped in.\n".to_owned();
     };
@@ -66,76 +74,78 @@ fn swapped(slot: &SlotSummary) -> String {
         Some(size) => format!("{} carried over", bytes(size)),
         None => format!("none; warmed up with {}", count(swap.warm_up_events, "event")),
     };
-    let agreed = match swap.shadow_differed {
-        0 => "never differed".to_owned(),
-        differed => format!("differed in {}", grouped(differed)),
-    };
+    let ticks = alone.map_or(0, |alone| alone.events);
     let (before, after) = (swap.from.map_or("-".to_owned(), |of| of.short()), swap.to.short());
-    format!(
-        " slot {}: its file was replaced, and a new build took over between two ticks\n \
-           bytes    {before} before, {after} after (version {})\n \
-           cut      after market event {}: the old one heard all up to it, the new one all after it\n \
-           lost     0 ticks lost, 0 doubled; the gap in wall time was {}\n \
-           state    {carried}\n \
-           shadow   ran beside the old one first, orders muted: {agreed} in {}\n",
-        slot.name,
-        slot.version,
-        grouped(swap.cut_seq),
-        span(swap.gap_ns),
-        count(swap.shadow_compared, "decision"),
-    )
+    let (cut, heard) = (grouped(swap.cut_seq), grouped(slot.events));
+    let compared = count(swap.shadow_compared, "decision");
+    rows(&[
+        ("slot", format!("{}: a newer file replaced the old one while it traded", slot.name)),
+        ("bytes", format!("{before} before, {after} after (version {})", slot.version)),
+        (
+            "cut",
+            format!("after market event {cut}: the old one up to it, the new one from there on"),
+        ),
+        (
+            "lost",
+            format!(
+                "{}; {heard} heard, {} in a run without a swap",
+                ticks.abs_diff(slot.events),
+                grouped(ticks)
+            ),
+        ),
+        ("gap", span(swap.gap_ns)),
+        ("state", carried),
+        (
+            "shadow",
+            format!("{compared} compared before the cut, {} differed", swap.shadow_differed),
+        ),
+    ])
 }
 
 fn contained(slot: &SlotSummary) -> String {
     let Some(fault) = &slot.last_fault else {
         return " The hostile plugin did nothing.\n".to_owned();
     };
-    let mut text = format!(
-        " slot {}: it spins for ever in a tick; stopped {} times, then {}\n   \
-         stopped  {} in `{}`: {} of {} fuel used, {} of {} memory\n",
-        slot.name,
-        slot.faults,
-        slot.state,
-        fault.kind.code(),
-        fault.call,
-        grouped(fault.fuel_used),
-        grouped(fault.fuel_limit),
-        bytes(fault.memory_bytes),
-        bytes(fault.memory_limit_bytes),
-    );
-    frames(fault).for_each(|frame| text.push_str(&format!("            {frame}\n")));
-    text.push_str(
-        "   others   heard every tick; see below that they decided as if it had not been there\n",
-    );
-    text
+    let (used, limit) = (grouped(fault.fuel_used), grouped(fault.fuel_limit));
+    let (memory, most) = (bytes(fault.memory_bytes), bytes(fault.memory_limit_bytes));
+    let mut lines = vec![
+        ("slot", format!("{}: its plugin spins for ever in a tick", slot.name)),
+        ("stopped", format!("{} times, then {}", slot.faults, slot.state)),
+        ("why", format!("{} in `{}`", fault.kind.code(), fault.call)),
+        ("used", format!("{used} of {limit} fuel, {memory} of {most} memory")),
+    ];
+    lines.extend(frames(fault).map(|frame| ("", frame)));
+    rows(&lines)
 }
 
 fn proof_page(terminal: &Terminal, proven: &[(&SlotSummary, bool)]) -> String {
-    let mut text =
-        " The same data once more, without the swap and the hostile plugin, as fast as it goes:\n"
-            .to_owned();
+    let mut text = " The same data once more as fast as it goes, without the swap and the hostile \
+                    plugin.\n The orders, hashed with their times and prices:\n"
+        .to_owned();
     for (slot, is_equal) in proven {
         let verdict = match is_equal {
             true => terminal.paint_page(Look::Good, "equal"),
             false => terminal.paint_page(Look::Bad, "NOT equal"),
         };
         let hash = slot.intents_hash.map_or("none".to_owned(), |hash| hash.short());
-        text.push_str(&format!(
-            "   {:<12} {} with hash {hash}: {verdict}\n",
-            slot.name,
-            count(slot.intents, "order"),
-        ));
+        let orders = count(slot.intents, "order");
+        text.push_str(&format!(" {:<10} {orders:>10}  {hash}  {verdict}\n", slot.name));
     }
     text
 }
 
 fn next(kept: Option<&Path>) -> String {
-    let journal = match kept {
-        Some(dir) => format!(" wickd journal show --state {}/state     every order, and which bytes decided it\n", dir.display()),
-        None => " wickd demo --state demo                  the same, and keeps journal and configuration\n".to_owned(),
+    let first = match kept {
+        Some(dir) => (
+            format!("wickd journal show --state {}/state", dir.display()),
+            "every order and its bytes",
+        ),
+        None => ("wickd demo --state demo".to_owned(), "the same, and keep journal and files"),
     };
-    format!(
-        "{journal} wickd inspect target/plugins/hedge-v2.wasm   what a plugin is and what it can be told\n \
-         wickd run --config deploy/wickd.yaml     your own configuration\n"
-    )
+    let lines = [
+        first,
+        ("wickd inspect target/plugins/hedge-v2.wasm".to_owned(), "what a plugin is"),
+        ("wickd run --config deploy/wickd.yaml".to_owned(), "run a configuration of your own"),
+    ];
+    lines.iter().map(|(command, what)| format!(" {command:<46} {what}\n")).collect()
 }
