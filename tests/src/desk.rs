@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use wickd_model::{
-    Aggressor, Deny, InstrumentId, IntentId, Limits, OrderRequest, Position, Quote,
-    Signal, Stamp, Trade, TsNs, World,
+    Aggressor, Deny, InstrumentId, IntentId, Limits, OrderRequest, Position, Quote, Signal, Stamp,
+    Trade, TsNs, World,
 };
 use wickd_sandbox::{Code, Host, Loaded, Runtime, StrategyGuest, compile_artefact};
 

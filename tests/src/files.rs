@@ -8,10 +8,15 @@ use wasm_encoder::{ComponentSection, CustomSection, Encode};
 pub fn relabel(component: &[u8], from: &str, to: &str) -> Vec<u8> {
     let (from, to) = (format!("\nversion: {from}\n"), format!("\nversion: {to}\n"));
     assert_eq!(from.len(), to.len(), "a section cannot grow in place");
-    let place = component.windows(from.len()).position(|window| window == from.as_bytes());
-    let place = place.expect("the manifest has this version");
     let mut other = component.to_vec();
-    other[place..place + to.len()].copy_from_slice(to.as_bytes());
+    let places = component.windows(from.len()).enumerate();
+    let places = places.filter(|(_, window)| *window == from.as_bytes()).map(|(place, _)| place);
+    let places: Vec<_> = places.collect();
+    // A linker keeps the text in the section and once more among the data.
+    assert!(!places.is_empty(), "the manifest does not have this version");
+    for place in places {
+        other[place..place + to.len()].copy_from_slice(to.as_bytes());
+    }
     other
 }
 

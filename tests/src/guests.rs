@@ -42,7 +42,10 @@ fn build() -> PathBuf {
         }
     }
     let status = cargo.status().expect("cargo runs");
-    assert!(status.success(), "the guests do not build; `rustup target add wasm32-wasip2` may help");
+    assert!(
+        status.success(),
+        "the guests do not build; `rustup target add wasm32-wasip2` may help"
+    );
     target.join("wasm32-wasip2/guest")
 }
 

@@ -166,7 +166,7 @@ impl Stage {
     pub fn start(self) -> Run {
         let (house, heard) = House::start(self.plan.clone(), WallClock::system())
             .unwrap_or_else(|error| panic!("the house does not start: {error:?}"));
-        Run { stage: self, house: Some(house), heard, notices: Vec::new() }
+        Run { stage: Some(self), house: Some(house), heard, notices: Vec::new() }
     }
 
     /// What a closed house's journal and venue disagree about, and ids given twice.
@@ -236,8 +236,7 @@ impl Audit {
 
 /// A running house and everything it has said.
 pub struct Run {
-    /// Its folders.
-    pub stage: Stage,
+    stage: Option<Stage>,
     house: Option<House>,
     heard: Receiver<Notice>,
     /// Every notice so far.
@@ -250,6 +249,11 @@ impl Run {
         self.house.as_ref().expect("it runs until it is ended")
     }
 
+    /// Its folders.
+    pub fn stage(&self) -> &Stage {
+        self.stage.as_ref().expect("it is there until the end")
+    }
+
     /// One slot.
     pub fn slot(&self, name: &str) -> &SlotShow {
         let found = self.house().slots.iter().find(|slot| slot.name.as_str() == name);
@@ -257,12 +261,7 @@ impl Run {
     }
 
     /// Waits for a notice that fits among those from number `from` on; gives its number.
-    pub fn wait_from(
-        &mut self,
-        from: usize,
-        what: &str,
-        fits: impl Fn(&Notice) -> bool,
-    ) -> usize {
+    pub fn wait_from(&mut self, from: usize, what: &str, fits: impl Fn(&Notice) -> bool) -> usize {
         let started = Instant::now();
         let mut next = from;
         loop {
@@ -315,20 +314,31 @@ impl Run {
         let house = self.house.take().expect("it runs until it is ended");
         let summary = house.end();
         self.notices.extend(self.heard.try_iter());
-        (self.stage, summary, self.notices)
+        let stage = self.stage.take().expect("it is there until the end");
+        (stage, summary, std::mem::take(&mut self.notices))
     }
 
     fn give_up(&self, what: &str) -> ! {
+        panic!("waited in vain for {what}");
+    }
+
+    fn story(&self, house: &House) -> String {
         let last = self.notices.iter().rev().take(30).rev();
-        let said: Vec<_> = last
-            .map(|said| format!("{} {:?}: {}", said.code, said.slot, said.text))
-            .collect();
-        let standing: Vec<_> = self
-            .house()
-            .slots
-            .iter()
-            .map(|slot| format!("{}: {:?}", slot.name, slot.standing()))
-            .collect();
-        panic!("waited in vain for {what}\n{}\n{}", said.join("\n"), standing.join("\n"));
+        let said = last.map(|said| format!("{} {:?}: {}", said.code, said.slot, said.text));
+        let standing =
+            house.slots.iter().map(|slot| format!("{}: {:?}", slot.name, slot.standing()));
+        said.chain(standing).collect::<Vec<_>>().join("\n")
+    }
+}
+
+impl Drop for Run {
+    /// A test that fails tells what the house said last, and leaves no house behind.
+    fn drop(&mut self) {
+        let Some(house) = self.house.take() else { return };
+        if std::thread::panicking() {
+            self.notices.extend(self.heard.try_iter());
+            eprintln!("{}", self.story(&house));
+        }
+        house.end();
     }
 }

@@ -1,8 +1,8 @@
 //! The tick path allocates nothing once it is warm: counted, not believed.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
-use wickd_engine::rig::{Rig, prepare};
 use wickd_engine::Admission;
+use wickd_engine::rig::{Rig, prepare};
 use wickd_model::{Event, Limits, Quote, Stamp};
 use wickd_tests::{btc_usdt, component, runtime};
 

@@ -29,7 +29,7 @@ fn files_that_are_no_plugins_are_refused_while_the_good_one_trades_on() {
     ];
     for (name, bytes, part) in files {
         let from = run.notices.len();
-        run.stage.drop_bytes(name, bytes);
+        run.stage().drop_bytes(name, bytes);
         let number = run.wait_from(from, part, |said| said.code == "plugin-refused");
         let said = run.notices[number].clone();
         assert!(said.text.contains(part), "{said:?}");
@@ -39,7 +39,7 @@ fn files_that_are_no_plugins_are_refused_while_the_good_one_trades_on() {
     }
     // The live plugin's own file is overwritten with rubbish: the old bytes trade on.
     let from = run.notices.len();
-    run.stage.drop_bytes("auditor.wasm", b"rubbish");
+    run.stage().drop_bytes("auditor.wasm", b"rubbish");
     run.wait_from(from, "the refusal", |said| said.code == "plugin-refused");
     let heard = run.slot("audit").gauge.events.get();
     run.wait_until("more events", |house| house.slots[0].gauge.events.get() > heard + 2_000);
@@ -79,7 +79,7 @@ fn a_slot_without_its_plugin_says_what_it_waits_for_and_takes_it_when_it_comes()
     let mut run = stage.start();
     let said = run.wait("trade", "slot-waits");
     assert!(said.text.contains("`trader`") && said.text.contains("there: none"), "{}", said.text);
-    run.stage.drop_guest("trader");
+    run.stage().drop_guest("trader");
     run.wait("trade", "seated");
     run.end();
 }
@@ -139,7 +139,7 @@ fn a_file_that_is_no_recording_stops_the_start_with_its_path() {
 #[test]
 fn a_second_house_on_the_same_state_is_refused_with_the_owner() {
     let run = trading().start();
-    let Err(error) = House::start(run.stage.plan.clone(), WallClock::system()) else {
+    let Err(error) = House::start(run.stage().plan.clone(), WallClock::system()) else {
         panic!("two houses on one state folder");
     };
     let source = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();

@@ -6,9 +6,9 @@ use wickd_engine::{Detail, SlotSummary, Summary};
 use wickd_model::FaultKind;
 use wickd_tests::{Audit, Stage, slot, synthetic};
 
-const EVENTS: u64 = 30_000;
-const RATE: u32 = 50_000;
-const GAP_NS: &str = "20000";
+const EVENTS: u64 = 6_000;
+const RATE: u32 = 10_000;
+const GAP_NS: &str = "100000";
 
 /// Two auditors beside these guests, to the end of the feed.
 fn run_beside(hostile: &[&str]) -> (Summary, [Audit; 2], Vec<wickd_engine::Notice>) {

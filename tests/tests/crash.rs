@@ -58,7 +58,9 @@ fn left(stage: &Stage) -> Left {
     for record in &journal {
         match record {
             Record::Intent { order, .. } => left.ids.push(order.id),
-            Record::Event(event) => *left.fills_heard.entry(event.id).or_default() += event.last_size,
+            Record::Event(event) => {
+                *left.fills_heard.entry(event.id).or_default() += event.last_size
+            }
             _ => {}
         }
     }
@@ -113,7 +115,11 @@ fn killed_at_random_points_nothing_is_doubled_and_nothing_lost() {
     assert_eq!(stage.verify(), Vec::<String>::new());
     let end = left(&stage);
     let full = |fills: &BTreeMap<ClientId, i64>| {
-        fills.iter().filter(|(_, size)| **size > 0).map(|(id, size)| (*id, *size)).collect::<Vec<_>>()
+        fills
+            .iter()
+            .filter(|(_, size)| **size > 0)
+            .map(|(id, size)| (*id, *size))
+            .collect::<Vec<_>>()
     };
     assert_eq!(full(&end.fills_heard), full(&end.fills_made), "every fill was heard of");
     println!("{kills} kills, {} orders, {:?}", end.ids.len(), started.elapsed());

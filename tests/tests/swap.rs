@@ -58,7 +58,7 @@ fn swaps_during_a_flood_lose_double_and_reorder_nothing() {
     'feed: for turn in 0.. {
         for (name, builds) in &builds {
             let from = run.notices.len();
-            run.stage.drop_bytes(&format!("{name}.wasm"), &builds[turn % 2]);
+            run.stage().drop_bytes(&format!("{name}.wasm"), &builds[turn % 2]);
             let slot = if *name == "auditor" { "audit" } else { "trade" };
             let number = run.wait_from(from, "a swap or the end", |said| {
                 said.code == "feeds-over"
@@ -95,7 +95,7 @@ fn endless(trial: Trial) -> Run {
     stage.plan.feeds = vec![synthetic(20_000, None)];
     stage.plan.speed = Speed::RECORDED;
     stage.drop_guest("auditor");
-    let mut audit = slot("audit", "auditor", &[("gap_ns", "50000")]);
+    let mut audit = slot("audit", "auditor", &[]);
     audit.trial = trial;
     stage.plan.slots.push(audit);
     let mut run = stage.start();
@@ -122,7 +122,7 @@ fn a_newer_version_takes_over_with_its_state() {
     let mut run = endless(TRIAL);
     run.wait_until("some events", |house| house.slots[0].gauge.events.get() > 5_000);
     let newer = relabel(&component_bytes("auditor"), "0.1.0", "0.2.0");
-    run.stage.drop_bytes("auditor-2.wasm", &newer);
+    run.stage().drop_bytes("auditor-2.wasm", &newer);
     let swap = run.wait("audit", "swapped");
     let Some(Detail::Swap(accounts)) = swap.detail else { panic!("no accounts: {swap:?}") };
     assert!(accounts.cut_seq > accounts.offered_seq && accounts.state_bytes.is_some());
@@ -137,7 +137,7 @@ fn a_newer_version_takes_over_with_its_state() {
 #[test]
 fn a_newer_version_that_fails_in_shadow_never_trades() {
     let mut run = endless(TRIAL);
-    run.stage.drop_guest("trap-shadow");
+    run.stage().drop_guest("trap-shadow");
     let said = run.wait("audit", "candidate-failed");
     let Some(Detail::Fault(fault)) = said.detail else { panic!("no fault: {said:?}") };
     assert_eq!(fault.kind, FaultKind::Panic);
@@ -148,7 +148,7 @@ fn a_newer_version_that_fails_in_shadow_never_trades() {
 #[test]
 fn a_newer_version_that_refuses_the_state_never_trades() {
     let mut run = endless(TRIAL);
-    run.stage.drop_guest("refuse-restore");
+    run.stage().drop_guest("refuse-restore");
     let said = run.wait("audit", "candidate-refused");
     assert!(said.text.contains("of version 1 pleases me"), "{}", said.text);
     assert!(said.fix.is_some());
@@ -158,7 +158,7 @@ fn a_newer_version_that_refuses_the_state_never_trades() {
 #[test]
 fn a_newer_version_that_fails_on_the_state_never_trades() {
     let mut run = endless(TRIAL);
-    run.stage.drop_guest("trap-restore");
+    run.stage().drop_guest("trap-restore");
     let said = run.wait("audit", "candidate-refused");
     assert!(said.text.contains("panic in restore"), "{}", said.text);
     first_still_trades(run);
@@ -167,7 +167,7 @@ fn a_newer_version_that_fails_on_the_state_never_trades() {
 #[test]
 fn a_newer_version_that_fails_on_probation_is_rolled_back() {
     let mut run = endless(TRIAL);
-    run.stage.drop_guest("trap-probation");
+    run.stage().drop_guest("trap-probation");
     run.wait("audit", "swapped");
     let said = run.wait("audit", "rolled-back");
     assert!(said.text.contains("auditor 0.1.0"), "{}", said.text);
@@ -183,7 +183,7 @@ fn a_newer_version_that_fails_on_probation_is_rolled_back() {
 fn the_operator_can_return_to_the_version_before() {
     let mut run = endless(Trial { probation_events: 1_000_000, ..TRIAL });
     let newer = relabel(&component_bytes("auditor"), "0.1.0", "0.2.0");
-    run.stage.drop_bytes("auditor-2.wasm", &newer);
+    run.stage().drop_bytes("auditor-2.wasm", &newer);
     run.wait("audit", "swapped");
     run.house().roll_back("audit".parse().expect("a slot name"));
     run.wait("audit", "rolled-back");
@@ -196,12 +196,12 @@ fn a_version_that_decides_differently_is_refused_where_agreement_is_asked_for() 
     stage.plan.feeds = vec![synthetic(20_000, None)];
     stage.plan.speed = Speed::RECORDED;
     stage.drop_guest("trader");
-    let mut trader = slot("trade", "trader", &[("every", "100")]);
+    let mut trader = slot("trade", "trader", &[]);
     trader.trial = Trial { shadow_events: 500, probation_events: 100, agree: true };
     stage.plan.slots.push(trader);
     let mut run = stage.start();
     run.wait_from(0, "the market", |said| said.code == "market-open");
-    run.stage.drop_guest("differs");
+    run.stage().drop_guest("differs");
     let said = run.wait("trade", "candidate-refused");
     assert!(said.text.contains("decisions differ"), "{}", said.text);
     assert_eq!(run.slot("trade").standing().version, "0.1.0");
@@ -213,12 +213,12 @@ fn a_version_that_decides_differently_is_refused_where_agreement_is_asked_for() 
 fn removing_a_file_unloads_it_and_bringing_it_back_goes_on_with_its_state() {
     let mut run = endless(TRIAL);
     run.wait_until("some events", |house| house.slots[0].gauge.events.get() > 3_000);
-    let path = run.stage.plan.folders[0].join("auditor.wasm");
+    let path = run.stage().plan.folders[0].join("auditor.wasm");
     std::fs::remove_file(path).expect("the file is there");
     run.wait("audit", "stopped");
     assert_eq!(run.slot("audit").standing().state, "stopped");
     let from = run.notices.len();
-    run.stage.drop_guest("auditor");
+    run.stage().drop_guest("auditor");
     run.wait_from(from, "seated again", |said| said.code == "seated");
     let heard = run.slot("audit").gauge.events.get();
     run.wait_until("more events", |house| house.slots[0].gauge.events.get() > heard + 1_000);

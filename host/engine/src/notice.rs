@@ -13,6 +13,9 @@ use crate::lane::Accounts;
 /// Notices under way. A reader that slow loses some, and is told how many.
 const NOTICES_MAX: usize = 4096;
 
+/// Longest place shown: the longest path Linux takes.
+const PLACE_BYTES_MAX: usize = 4096;
+
 /// How much a notice matters.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -114,7 +117,9 @@ impl Notice {
     }
 
     pub(crate) fn place(mut self, place: impl ToString) -> Self {
-        self.place = Some(place.to_string());
+        // A file's name is its author's text: bounded and escaped like any other.
+        let place = place.to_string();
+        self.place = Some(wickd_model::printable(place.as_bytes(), PLACE_BYTES_MAX));
         self
     }
 

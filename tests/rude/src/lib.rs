@@ -123,7 +123,7 @@ macro_rules! export {
         #[allow(unsafe_code, reason = "a linker section has no safe spelling")]
         const _: () = {
             type Component = $crate::Component<$plugin>;
-            $crate::bindings::export!(Component with_types_in $crate::bindings);
+    $crate::bindings::export!(Component with_types_in $crate::bindings);
 
             const MANIFEST_BYTES: &[u8] =
                 include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/plugin.yaml"));

@@ -23,7 +23,8 @@ fn main() {
     stage.plan.speed = if speed == 0 { Speed::Max } else { Speed::Times(speed) };
     stage.plan.paper.latency_ms = 1;
     for name in ["one", "two"] {
-        let mut trader = slot(name, "trader", &[("every", if name == "one" { "50" } else { "70" })]);
+        let mut trader =
+            slot(name, "trader", &[("every", if name == "one" { "50" } else { "70" })]);
         trader.risk = Risk { orders_per_second: 10_000, ..Risk::default() };
         stage.plan.slots.push(trader);
     }

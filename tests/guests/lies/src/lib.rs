@@ -5,8 +5,6 @@ use wickd_rude::Rude;
 /// The guest.
 pub struct Lies;
 
-impl Rude for Lies {
-
-}
+impl Rude for Lies {}
 
 wickd_rude::export!(Lies);

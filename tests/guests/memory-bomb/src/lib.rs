@@ -12,7 +12,7 @@ impl Rude for MemoryBomb {
     fn tick(_: Stamp) {
         let mut hoard: Vec<Vec<u8>> = Vec::new();
         loop {
-            hoard.push(vec![1; CHUNK_BYTES]);
+            hoard.push(Vec::with_capacity(CHUNK_BYTES));
             std::hint::black_box(&hoard);
         }
     }

@@ -1,7 +1,9 @@
 //! Reads an input that gives NaN, and handles it was never given. Expected: it sees 0 and "not
 //! ready" for all of them, and lives.
 
-use wickd_rude::{Entry, Input, Instrument, Issue, Needs, Rude, Source, Stamp, inputs, needs, runtime};
+use wickd_rude::{
+    Entry, Input, Instrument, Issue, Needs, Rude, Source, Stamp, inputs, needs, runtime,
+};
 
 /// The guest.
 pub struct Nosy;

@@ -15,8 +15,14 @@ pub struct Panics;
 impl Rude for Panics {
     fn tick(_: Stamp) {
         TICKS.set(TICKS.get() + 1);
-        assert!(TICKS.get() < 5, "the fifth tick is one too many");
+        check(TICKS.get());
     }
+}
+
+/// A frame of its own, so that the backtrace has something to name.
+#[inline(never)]
+fn check(ticks: u64) {
+    assert!(ticks < 5, "the fifth tick is one too many");
 }
 
 wickd_rude::export!(Panics);

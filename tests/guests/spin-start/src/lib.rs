@@ -21,8 +21,6 @@ extern "C" fn spin() {
 /// The guest.
 pub struct SpinStart;
 
-impl Rude for SpinStart {
-
-}
+impl Rude for SpinStart {}
 
 wickd_rude::export!(SpinStart);

@@ -8,10 +8,15 @@ pub struct Spin;
 
 impl Rude for Spin {
     fn tick(at: Stamp) {
-        let mut word = at.seq;
-        loop {
-            word = std::hint::black_box(word.wrapping_mul(31));
-        }
+        turn(at.seq);
+    }
+}
+
+/// A frame of its own, so that the backtrace has something to name.
+#[inline(never)]
+fn turn(mut word: u64) -> ! {
+    loop {
+        word = std::hint::black_box(word.wrapping_mul(31));
     }
 }
 

@@ -13,7 +13,8 @@ impl Rude for WildOrders {
             let sized = OrderRequest { size: wild, ..good };
             let priced = OrderRequest { kind: OrderKind::Limit, price: wild, ..good };
             let both = OrderRequest { size: wild, ..priced };
-            taken += [sized, priced, both].into_iter().filter(|o| trading::submit(*o).is_ok()).count();
+            taken +=
+                [sized, priced, both].into_iter().filter(|o| trading::submit(*o).is_ok()).count();
         }
         for instrument in [u32::MAX, 1 << 31, 77] {
             let elsewhere = OrderRequest { instrument, ..good };
