@@ -24,7 +24,7 @@ fn stage(events: u64) -> Stage {
     stage.drop_guest("auditor");
     stage.drop_guest("trader");
     stage.plan.slots.push(slot("audit", "auditor", &[("gap_ns", GAP_NS)]));
-    let mut trader = slot("trade", "trader", &[("every", "500")]);
+    let mut trader = slot("trade", "trader", &[("every", "5000")]);
     trader.risk = Risk { orders_per_second: 10_000, ..Risk::default() };
     stage.plan.slots.push(trader);
     stage
