@@ -19,7 +19,7 @@ use crate::component_bytes;
 
 /// How long anything may take before a test gives up on it: two busy cores and an unoptimised
 /// compiler need room.
-const DEADLINE: Duration = Duration::from_secs(120);
+const DEADLINE: Duration = Duration::from_secs(300);
 
 /// The instrument of these tests.
 pub fn btc_usdt() -> Instrument {

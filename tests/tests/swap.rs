@@ -24,7 +24,7 @@ fn stage(events: u64) -> Stage {
     stage.drop_guest("auditor");
     stage.drop_guest("trader");
     stage.plan.slots.push(slot("audit", "auditor", &[("gap_ns", GAP_NS)]));
-    let mut trader = slot("trade", "trader", &[("every", "500")]);
+    let mut trader = slot("trade", "trader", &[("every", "5000")]);
     trader.risk = Risk { orders_per_second: 10_000, ..Risk::default() };
     stage.plan.slots.push(trader);
     stage
@@ -41,7 +41,7 @@ fn hashes(summary: &Summary) -> Vec<(String, Option<String>, Option<String>)> {
 #[test]
 fn swaps_during_a_flood_lose_double_and_reorder_nothing() {
     let wanted = swaps_wanted();
-    let events = wanted * 8_000;
+    let events = wanted * 5_000;
     let (quiet, unswapped, _) = stage(events).start().until_over();
     let expected = quiet.audit("audit");
     assert!(expected.is_clean() && expected.events >= events, "{expected:?}");
