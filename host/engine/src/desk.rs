@@ -24,6 +24,9 @@ const COMMIT_ENTRIES_MAX: usize = 1024;
 /// How long the desk sleeps without work; a lane wakes it sooner.
 const IDLE: Duration = Duration::from_millis(20);
 
+/// How long a lane rests when the desk is full.
+const FULL_RING_PAUSE: Duration = Duration::from_micros(100);
+
 /// One thing to be made durable.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Outbound {
@@ -64,7 +67,7 @@ impl Outbox {
             }
             entry = back;
             self.wake();
-            std::thread::yield_now();
+            std::thread::park_timeout(FULL_RING_PAUSE);
         }
         self.sent += 1;
         self.wake();

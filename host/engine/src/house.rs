@@ -10,12 +10,12 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
-use wickd_model::{ClientId, Digest, OrderEvent, SlotName};
+use wickd_model::{Digest, OrderEvent, SlotName};
 use wickd_sandbox::{Batch, Runtime, RuntimeError};
-use wickd_store::{Folder, Journal, Ledger, Record, StoreError, VenueRecord};
+use wickd_store::{Folder, Record, StoreError};
 
 use crate::clock::WallClock;
-use crate::control::{Control, LaneControl, Records, SlotControl, Source, Standing, ToControl};
+use crate::control::{Control, LaneControl, SlotControl, Source, Standing, ToControl};
 use crate::desk::{Desk, IntentHashes, Outbox};
 use crate::intake::{Admission, Compiler, Intake};
 use crate::lane::{
@@ -24,9 +24,10 @@ use crate::lane::{
 };
 use crate::market::FeedError;
 use crate::notice::{Notice, Notices};
-use crate::orders::{PaperVenue, reconcile};
+use crate::orders::PaperVenue;
 use crate::plan::{Plan, SlotPlan};
 use crate::pump::{PumpGauge, Stream, Tap};
+use crate::recover::{Recovered, Stores, open_state, stream_id, told};
 
 /// Compiled code kept: some hundred plugins.
 const COMPILED_BYTES_MAX: u64 = 2 << 30;
@@ -123,16 +124,6 @@ pub struct SlotSummary {
     pub state_hash: Option<Digest>,
     pub swaps: Vec<Accounts>,
     pub last_fault: Option<Box<wickd_model::Fault>>,
-}
-
-/// What was found on disk.
-#[derive(Default)]
-struct Recovered {
-    journal: Vec<Record>,
-    truth: Vec<VenueRecord>,
-    disputed: Vec<ClientId>,
-    cancels: Vec<(ClientId, wickd_model::Reason)>,
-    cursor: u64,
 }
 
 impl House {
@@ -263,171 +254,6 @@ impl House {
         drop(self.folder.take());
         Summary { events, slots: slots.iter().map(|slot| sum_up(slot, &hashes)).collect() }
     }
-}
-
-/// The journal against the venue's truth, without changing either.
-///
-/// # Errors
-/// Either cannot be read.
-pub fn verify(journal: &Journal, ledger: &Ledger) -> Result<Vec<String>, StoreError> {
-    let journal = journal.replay()?;
-    let mut truth = Vec::new();
-    ledger.for_each(|_, record| truth.push(record))?;
-    let mut findings = Vec::new();
-    let mut seen = std::collections::BTreeSet::new();
-    for record in &journal {
-        if let Record::Intent { order, .. } = record
-            && !seen.insert(order.id)
-        {
-            findings.push(format!("client id {} was given twice", order.id));
-        }
-    }
-    let repairs = reconcile(&journal, &truth);
-    findings.extend(repairs.disputed.iter().map(|id| format!("{id}: the two contradict")));
-    findings.extend(repairs.journal.iter().map(|record| format!("journal lacks {record:?}")));
-    findings.extend(repairs.ledger.iter().map(|record| format!("venue lacks {record:?}")));
-    Ok(findings)
-}
-
-fn open_state(plan: &Plan, notices: &Notices) -> Result<Option<Folder>, HouseError> {
-    match Folder::open(&plan.state_dir) {
-        Ok(folder) => Ok(Some(folder)),
-        Err(error @ StoreError::InUse { .. }) => Err(HouseError::State(error)),
-        Err(error) => {
-            let text = format!("no state folder, so no order is sent: {error}");
-            let notice = Notice::error("state-degraded", text)
-                .place(plan.state_dir.display())
-                .fix("make it writable and restart; plugins run on what they see until then");
-            notices.say(notice);
-            Ok(None)
-        }
-    }
-}
-
-/// What is kept on disk; each part may be missing.
-struct Stores {
-    journal: Option<Arc<Journal>>,
-    ledger: Option<Arc<Ledger>>,
-    records: Records,
-}
-
-impl Stores {
-    fn open(folder: Option<&Folder>, notices: &Notices) -> Self {
-        let Some(folder) = folder else {
-            return Self { journal: None, ledger: None, records: Records::default() };
-        };
-        let journal = told(folder.journal(), "journal", notices).map(Arc::new);
-        let ledger = told(folder.ledger(), "venue ledger", notices).map(Arc::new);
-        let records = Records {
-            journal: journal.clone(),
-            snapshots: told(folder.snapshots(), "snapshots", notices),
-            audit: told(folder.audit(), "audit log", notices),
-        };
-        Self { journal, ledger, records }
-    }
-
-    fn key(&self, slot: &SlotName, number: usize) -> u32 {
-        let known = self.journal.as_ref().map(|journal| journal.slot_number(slot));
-        // Without a journal no order is sent, so any number will do.
-        known.and_then(Result::ok).unwrap_or(number as u32 + 1)
-    }
-
-    fn saved(&self, plan: &Plan, notices: &Notices) -> std::collections::BTreeMap<SlotName, Saved> {
-        let mut all = std::collections::BTreeMap::new();
-        let Some(snapshots) = &self.records.snapshots else { return all };
-        for slot in &plan.slots {
-            let Some(found) = told(snapshots.latest(&slot.name), "snapshots", notices) else {
-                continue;
-            };
-            for aside in found.set_aside {
-                let text = format!("a damaged state was set aside: {}", aside.reason);
-                notices.say(Notice::warn("state-damaged", text).slot(&slot.name));
-            }
-            if let Some(snapshot) = found.snapshot {
-                let saved = Saved {
-                    digest: snapshot.digest,
-                    version: snapshot.plugin_version.into(),
-                    state_version: snapshot.state_version,
-                    seq: snapshot.slot_seq,
-                    market_seq: snapshot.market_seq,
-                    intents: snapshot.intent_counter,
-                    bytes: snapshot.bytes,
-                };
-                all.insert(slot.name.clone(), saved);
-            }
-        }
-        all
-    }
-
-    /// Replays the journal, asks the venue, writes what either lacks, finds the place in the market.
-    fn recover(
-        &self,
-        stream: u32,
-        saved: &std::collections::BTreeMap<SlotName, Saved>,
-        notices: &Notices,
-    ) -> Result<Recovered, HouseError> {
-        let (Some(journal), Some(ledger)) = (&self.journal, &self.ledger) else {
-            return Ok(Recovered::default());
-        };
-        let mut found = Recovered {
-            journal: journal.replay().map_err(HouseError::Recover)?,
-            ..Recovered::default()
-        };
-        ledger.for_each(|_, record| found.truth.push(record)).map_err(HouseError::Recover)?;
-        let repairs = reconcile(&found.journal, &found.truth);
-        let known = ledger.cursor(stream).map_err(HouseError::Recover)?;
-        if !repairs.ledger.is_empty() {
-            ledger.append(&repairs.ledger, stream, known).map_err(HouseError::Recover)?;
-        }
-        if !repairs.journal.is_empty() {
-            journal.append(&repairs.journal).map_err(HouseError::Recover)?;
-            let text = format!("{} records were reconciled with the venue", repairs.journal.len());
-            notices.say(Notice::info("reconciled", text));
-        }
-        for id in &repairs.disputed {
-            let text = format!("journal and venue contradict each other on order {id}");
-            let notice = Notice::error("order-disputed", text)
-                .fix("settle it by hand; its slot does not trade until then");
-            notices.say(notice);
-        }
-        found.truth.extend(repairs.ledger);
-        found.journal.extend(repairs.journal);
-        found.cancels = repairs.cancels;
-        found.disputed = repairs.disputed;
-        if known > 0 {
-            let decided = found.journal.iter().filter_map(|record| match record {
-                Record::Intent { order, .. } => Some(order.seq),
-                Record::Cancel { seq, .. } => Some(*seq),
-                _ => None,
-            });
-            let saved = saved.values().map(|saved| saved.market_seq);
-            found.cursor = decided.chain(saved).max().unwrap_or(0).max(known);
-            // The first run of a stream registers it with 1, before any event had an effect.
-            if found.cursor == 1 {
-                found.cursor = 0;
-            }
-        } else {
-            ledger.append(&[], stream, 1).map_err(HouseError::Recover)?;
-        }
-        Ok(found)
-    }
-}
-
-fn told<T>(opened: Result<T, StoreError>, what: &str, notices: &Notices) -> Option<T> {
-    match opened {
-        Ok(opened) => Some(opened),
-        Err(error) => {
-            let text = format!("no {what}: {}", crate::intake::chain(&error));
-            notices.say(Notice::error("state-degraded", text).fix("mend the disk and restart"));
-            None
-        }
-    }
-}
-
-/// A number for the market stream: other feeds have other numbers, and their events other meanings.
-fn stream_id(plan: &Plan) -> u32 {
-    let digest = Sha256::digest(format!("{:?}{:?}", plan.feeds, plan.instruments));
-    u32::from_le_bytes([digest[0], digest[1], digest[2], digest[3]])
 }
 
 fn start_lane(

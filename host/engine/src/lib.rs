@@ -16,17 +16,19 @@ mod notice;
 mod orders;
 mod plan;
 mod pump;
+mod recover;
 #[doc(hidden)]
 pub mod rig;
 
 pub use clock::WallClock;
 pub use desk::IntentHashes;
-pub use house::{House, HouseError, SlotShow, SlotSummary, Summary, verify};
+pub use house::{House, HouseError, SlotShow, SlotSummary, Summary};
 pub use intake::{Admission, Cost, Plugin, Refusal};
 pub use notice::{Detail, Notice, Severity};
 pub use orders::PaperConfig;
 pub use plan::{Plan, RestartPlan, SlotPlan};
 pub use pump::PumpGauge;
+pub use recover::verify;
 
 /// A component's random numbers start from its bytes: the same in every run.
 fn seed_of(digest: &wickd_model::Digest) -> u64 {

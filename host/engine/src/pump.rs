@@ -15,6 +15,9 @@ use crate::lane::{HISTORY_EVENTS, Waker};
 use crate::market::{FeedError, FeedPlan, Market, Pace, Speed, SystemClock};
 use crate::notice::{Notice, Notices};
 
+/// How long the pump rests when a lane is full.
+const FULL_RING_PAUSE: std::time::Duration = std::time::Duration::from_micros(200);
+
 /// What the pump shows while it runs.
 #[derive(Default)]
 pub struct PumpGauge {
@@ -134,7 +137,8 @@ fn run(
                     return;
                 }
                 tap.waker.wake();
-                std::thread::yield_now();
+                // A full ring holds half a second of work: a short sleep loses nothing.
+                std::thread::sleep(FULL_RING_PAUSE);
             }
             tap.waker.wake();
         }

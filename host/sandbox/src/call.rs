@@ -93,12 +93,13 @@ impl<H: Host> Entry<H> {
     }
 
     #[cold]
-    fn refuse_dead(&self, call: &'static str) -> Box<Fault> {
+    fn refuse_dead(&mut self, call: &'static str) -> Box<Fault> {
         self.bad_value(call, "the instance has failed before and is not entered again")
     }
 
-    /// A fault for a returned value that breaks its bound. The caller drops the guest.
-    pub(crate) fn bad_value(&self, call: &'static str, message: &str) -> Box<Fault> {
+    /// A fault for a returned value that breaks its bound; the instance is not entered again.
+    pub(crate) fn bad_value(&mut self, call: &'static str, message: &str) -> Box<Fault> {
+        self.dead = true;
         let fuel_limit = self.limits.fuel_per_cold_call;
         let spent = Spent { call, fuel_used: self.fuel_used, fuel_limit };
         fault::bad_value(message, &spent, &self.limits, self.store.data())

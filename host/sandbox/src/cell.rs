@@ -16,7 +16,7 @@ const METRICS_MAX: usize = 32;
 /// Longest name of a gauge.
 const METRIC_NAME_BYTES_MAX: usize = 64;
 /// Length of the seeded byte cycle a guest's random numbers are drawn from.
-const RANDOM_CYCLE_BYTES: usize = 4 << 10;
+const RANDOM_CYCLE_BYTES: usize = 256;
 
 /// What a guest may ask of the house. A denial is an answer, never a trap.
 pub trait Host: Send + 'static {

@@ -248,7 +248,7 @@ macro_rules! market {
                 self.entry.cold("on-batch", |store| api.call_on_batch(store, batch.words()))
             }
 
-            fn check_needs(&self, needs: &Needs) -> Result<(), Box<Fault>> {
+            fn check_needs(&mut self, needs: &Needs) -> Result<(), Box<Fault>> {
                 let too_many = needs.inputs.len() > INPUTS_MAX
                     || needs.bar_secs.len() > BAR_STEPS_MAX
                     || needs.warm_up_events > WARM_UP_EVENTS_MAX;

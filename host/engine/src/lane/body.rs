@@ -163,7 +163,12 @@ impl Body {
         let mut heard = 0;
         let mut last = 0;
         batch.clear();
-        for event in events.iter().filter(|event| self.wants.event(event)) {
+        // A feed's states are of their moment: the past is told as prices only.
+        let is_past = |event: &&Event| !matches!(event, Event::Feed(_));
+        for event in events.iter().filter(is_past) {
+            if !self.wants.event(event) {
+                continue;
+            }
             let mut event = *event;
             self.seq += 1;
             event.at_mut().seq = self.seq;

@@ -322,6 +322,7 @@ impl Lane {
         let accounts =
             Accounts { to: digest, generation, cut_seq: self.seq, ..Accounts::default() };
         self.reports.push(FromLane::Seated { key, accounts });
+        self.pass_on_log(place);
     }
 
     /// Starts the shadow run of a candidate; one without a shadow run is cut over at once.
@@ -462,6 +463,10 @@ impl Lane {
                 });
             }
             slot.gauge.generation.set(0);
+            if live.guest.has_log() {
+                let (lines, dropped) = live.guest.take_log();
+                self.reports.push_or_drop(FromLane::Log(slot.key, lines, dropped));
+            }
             self.reports.push(FromLane::Retired(Retired::Body(live)));
         }
         if let Some(twin) = twin {

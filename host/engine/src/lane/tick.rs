@@ -349,9 +349,11 @@ impl Lane {
     }
 
     #[cold]
-    fn pass_on_log(&mut self, place: usize) {
+    pub(super) fn pass_on_log(&mut self, place: usize) {
         let slot = &mut self.slots[place];
-        if let Some(live) = &mut slot.live {
+        if let Some(live) = &mut slot.live
+            && live.guest.has_log()
+        {
             let (lines, dropped) = live.guest.take_log();
             self.reports.push_or_drop(FromLane::Log(slot.key, lines, dropped));
         }

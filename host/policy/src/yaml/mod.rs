@@ -51,7 +51,7 @@ impl fmt::Display for Place {
 
 /// One thing wrong with a text: where, why, and what would mend it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, thiserror::Error)]
-#[error("{place}: {reason}; {fix}")]
+#[error("{}{reason}; {fix}", at(.place))]
 pub struct Problem {
     /// Where.
     pub place: Place,
@@ -59,6 +59,14 @@ pub struct Problem {
     pub reason: String,
     /// What to change.
     pub fix: String,
+}
+
+/// A value that no file holds, as a plugin's own wish for an input, has no place to show.
+fn at(place: &Place) -> String {
+    match place.line {
+        0 => String::new(),
+        _ => format!("{place}: "),
+    }
 }
 
 impl Problem {

@@ -1,0 +1,194 @@
+//! What is on disk at the start: opened, read, and brought into one truth.
+//!
+//! Comes in: the state folder. Goes out: stores, saved states, and the orders as journal and venue
+//! agree on them; what either lacked is written before anything else happens. Deliberately absent:
+//! running.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use sha2::{Digest as _, Sha256};
+use wickd_model::{ClientId, Reason, SlotName};
+use wickd_store::{Folder, Journal, Ledger, Record, StoreError, VenueRecord};
+
+use crate::control::Records;
+use crate::house::HouseError;
+use crate::lane::Saved;
+use crate::notice::{Notice, Notices};
+use crate::orders::reconcile;
+use crate::plan::Plan;
+
+/// What was found on disk.
+#[derive(Default)]
+pub(crate) struct Recovered {
+    pub(crate) journal: Vec<Record>,
+    pub(crate) truth: Vec<VenueRecord>,
+    pub(crate) disputed: Vec<ClientId>,
+    pub(crate) cancels: Vec<(ClientId, Reason)>,
+    pub(crate) cursor: u64,
+}
+
+/// The journal against the venue's truth, without changing either.
+///
+/// # Errors
+/// Either cannot be read.
+pub fn verify(journal: &Journal, ledger: &Ledger) -> Result<Vec<String>, StoreError> {
+    let journal = journal.replay()?;
+    let mut truth = Vec::new();
+    ledger.for_each(|_, record| truth.push(record))?;
+    let mut findings = Vec::new();
+    let mut seen = BTreeSet::new();
+    for record in &journal {
+        if let Record::Intent { order, .. } = record
+            && !seen.insert(order.id)
+        {
+            findings.push(format!("client id {} was given twice", order.id));
+        }
+    }
+    let repairs = reconcile(&journal, &truth);
+    findings.extend(repairs.disputed.iter().map(|id| format!("{id}: the two contradict")));
+    findings.extend(repairs.journal.iter().map(|record| format!("journal lacks {record:?}")));
+    findings.extend(repairs.ledger.iter().map(|record| format!("venue lacks {record:?}")));
+    Ok(findings)
+}
+
+pub(crate) fn open_state(plan: &Plan, notices: &Notices) -> Result<Option<Folder>, HouseError> {
+    match Folder::open(&plan.state_dir) {
+        Ok(folder) => Ok(Some(folder)),
+        Err(error @ StoreError::InUse { .. }) => Err(HouseError::State(error)),
+        Err(error) => {
+            let text = format!("no state folder, so no order is sent: {error}");
+            let notice = Notice::error("state-degraded", text)
+                .place(plan.state_dir.display())
+                .fix("make it writable and restart; plugins run on what they see until then");
+            notices.say(notice);
+            Ok(None)
+        }
+    }
+}
+
+/// What is kept on disk; each part may be missing.
+pub(crate) struct Stores {
+    pub(crate) journal: Option<Arc<Journal>>,
+    pub(crate) ledger: Option<Arc<Ledger>>,
+    pub(crate) records: Records,
+}
+
+impl Stores {
+    pub(crate) fn open(folder: Option<&Folder>, notices: &Notices) -> Self {
+        let Some(folder) = folder else {
+            return Self { journal: None, ledger: None, records: Records::default() };
+        };
+        let journal = told(folder.journal(), "journal", notices).map(Arc::new);
+        let ledger = told(folder.ledger(), "venue ledger", notices).map(Arc::new);
+        let records = Records {
+            journal: journal.clone(),
+            snapshots: told(folder.snapshots(), "snapshots", notices),
+            audit: told(folder.audit(), "audit log", notices),
+        };
+        Self { journal, ledger, records }
+    }
+
+    pub(crate) fn key(&self, slot: &SlotName, number: usize) -> u32 {
+        let known = self.journal.as_ref().map(|journal| journal.slot_number(slot));
+        // Without a journal no order is sent, so any number will do.
+        known.and_then(Result::ok).unwrap_or(number as u32 + 1)
+    }
+
+    pub(crate) fn saved(&self, plan: &Plan, notices: &Notices) -> BTreeMap<SlotName, Saved> {
+        let mut all = BTreeMap::new();
+        let Some(snapshots) = &self.records.snapshots else { return all };
+        for slot in &plan.slots {
+            let Some(found) = told(snapshots.latest(&slot.name), "snapshots", notices) else {
+                continue;
+            };
+            for aside in found.set_aside {
+                let text = format!("a damaged state was set aside: {}", aside.reason);
+                notices.say(Notice::warn("state-damaged", text).slot(&slot.name));
+            }
+            if let Some(snapshot) = found.snapshot {
+                let saved = Saved {
+                    digest: snapshot.digest,
+                    version: snapshot.plugin_version.into(),
+                    state_version: snapshot.state_version,
+                    seq: snapshot.slot_seq,
+                    market_seq: snapshot.market_seq,
+                    intents: snapshot.intent_counter,
+                    bytes: snapshot.bytes,
+                };
+                all.insert(slot.name.clone(), saved);
+            }
+        }
+        all
+    }
+
+    /// Replays the journal, asks the venue, writes what either lacks, finds the place in the market.
+    pub(crate) fn recover(
+        &self,
+        stream: u32,
+        saved: &BTreeMap<SlotName, Saved>,
+        notices: &Notices,
+    ) -> Result<Recovered, HouseError> {
+        let (Some(journal), Some(ledger)) = (&self.journal, &self.ledger) else {
+            return Ok(Recovered::default());
+        };
+        let mut found = Recovered {
+            journal: journal.replay().map_err(HouseError::Recover)?,
+            ..Recovered::default()
+        };
+        ledger.for_each(|_, record| found.truth.push(record)).map_err(HouseError::Recover)?;
+        let repairs = reconcile(&found.journal, &found.truth);
+        let known = ledger.cursor(stream).map_err(HouseError::Recover)?;
+        if !repairs.ledger.is_empty() {
+            ledger.append(&repairs.ledger, stream, known).map_err(HouseError::Recover)?;
+        }
+        if !repairs.journal.is_empty() {
+            journal.append(&repairs.journal).map_err(HouseError::Recover)?;
+            let text = format!("{} records were reconciled with the venue", repairs.journal.len());
+            notices.say(Notice::info("reconciled", text));
+        }
+        for id in &repairs.disputed {
+            let text = format!("journal and venue contradict each other on order {id}");
+            let notice = Notice::error("order-disputed", text)
+                .fix("settle it by hand; its slot does not trade until then");
+            notices.say(notice);
+        }
+        found.truth.extend(repairs.ledger);
+        found.journal.extend(repairs.journal);
+        found.cancels = repairs.cancels;
+        found.disputed = repairs.disputed;
+        if known > 0 {
+            let decided = found.journal.iter().filter_map(|record| match record {
+                Record::Intent { order, .. } => Some(order.seq),
+                Record::Cancel { seq, .. } => Some(*seq),
+                _ => None,
+            });
+            let saved = saved.values().map(|saved| saved.market_seq);
+            found.cursor = decided.chain(saved).max().unwrap_or(0).max(known);
+            // The first run of a stream registers it with 1, before any event had an effect.
+            if found.cursor == 1 {
+                found.cursor = 0;
+            }
+        } else {
+            ledger.append(&[], stream, 1).map_err(HouseError::Recover)?;
+        }
+        Ok(found)
+    }
+}
+
+pub(crate) fn told<T>(opened: Result<T, StoreError>, what: &str, notices: &Notices) -> Option<T> {
+    match opened {
+        Ok(opened) => Some(opened),
+        Err(error) => {
+            let text = format!("no {what}: {}", crate::intake::chain(&error));
+            notices.say(Notice::error("state-degraded", text).fix("mend the disk and restart"));
+            None
+        }
+    }
+}
+
+/// A number for the market stream: other feeds have other numbers, and their events other meanings.
+pub(crate) fn stream_id(plan: &Plan) -> u32 {
+    let digest = Sha256::digest(format!("{:?}{:?}", plan.feeds, plan.instruments));
+    u32::from_le_bytes([digest[0], digest[1], digest[2], digest[3]])
+}
