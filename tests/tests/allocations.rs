@@ -29,7 +29,7 @@ fn a_hundred_thousand_quiet_ticks_allocate_nothing() {
     let (plugin, _) = admission.admit(&component("bench-twenty"), 0).unwrap();
     let mut rig = Rig::new(state.path(), &instruments, 2).unwrap();
     for key in 1..=2 {
-        rig.seat(key, prepare(&runtime, &plugin, &instruments, 1).unwrap());
+        rig.seat(key, prepare(runtime, &plugin, &instruments, 1).unwrap());
     }
     (1..=WARM_UP_TICKS).for_each(|seq| rig.tick(&quote(seq)));
     let _counting = dhat::Profiler::builder().testing().build();

@@ -266,7 +266,8 @@ impl Ratios {
 
 /// A B B A, pair by pair. The walk's own price is in both, and small beside either.
 fn ratios(a: &mut dyn FnMut() -> Duration, b: &mut dyn FnMut() -> Duration) -> Ratios {
-    (a(), b());
+    a();
+    b();
     let mut pairs = Vec::new();
     for _ in 0..PAIRS / 2 {
         let (a1, b1, b2, a2) = (a(), b(), b(), a());
@@ -288,7 +289,7 @@ fn ratios(a: &mut dyn FnMut() -> Duration, b: &mut dyn FnMut() -> Duration) -> R
 fn guest(name: &str) -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or(root.join("target"), PathBuf::from);
-    let path = target.join(format!("wasm32-wasip2/guest/{name}.wasm"));
+    let path = target.join(format!("guests/wasm32-wasip2/guest/{name}.wasm"));
     assert!(path.is_file(), "{} is missing: run .ci/guests", path.display());
     path
 }

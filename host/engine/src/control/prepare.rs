@@ -136,7 +136,7 @@ impl Kitchen<'_> {
             price_unit: 10f64.powi(-i32::from(of.price_scale)),
             size_unit: 10f64.powi(-i32::from(of.size_scale)),
         };
-        Ok(self.node(plugin, NodeKind::Indicator(node)))
+        Ok(self.node(plugin, NodeKind::Indicator(Box::new(node))))
     }
 
     /// A signal plugin, before it has been told its own inputs.

@@ -201,7 +201,7 @@ mod tests {
         assert_eq!(watch.look(120), [], "it changed, so its rest begins anew");
         assert!(watch.is_restless());
         let settled = Change::Settled { path: path.clone(), rank: 0 };
-        assert_eq!(watch.look(230), [settled.clone()]);
+        assert_eq!(watch.look(230), std::slice::from_ref(&settled));
         assert_eq!(watch.look(999), [], "told once");
         std::fs::write(&path, b"another").unwrap();
         assert_eq!(watch.look(1000), []);

@@ -20,7 +20,7 @@ pub struct Node {
 /// What kind of input.
 pub(crate) enum Kind {
     /// One instance of an indicator.
-    Indicator(IndicatorNode),
+    Indicator(Box<IndicatorNode>),
     /// One signal plugin.
     Signal(Box<SignalNode>),
     /// Failed; control is mending it.

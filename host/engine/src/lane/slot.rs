@@ -250,7 +250,7 @@ impl Slot {
                 Carry::OldFailed(fault) => {
                     // It could not even save itself. The candidate has heard every event since the
                     // offer, so it goes live with what it knows; there is no probation without a twin.
-                    let accounts = Accounts { cut_seq: self.market_seq, ..twin.accounts };
+                    let accounts = Box::new(Accounts { cut_seq: self.market_seq, ..twin.accounts });
                     self.seat(twin.body);
                     return Err(Refused::OldFailed { fault, dead: live, accounts });
                 }
@@ -341,7 +341,7 @@ pub(crate) enum Refused {
     /// It failed on the state. The old one is live.
     NewFailed(Box<Fault>, Box<Twin>),
     /// The old one failed on its way out. The new one is live.
-    OldFailed { fault: Box<Fault>, dead: Box<Body>, accounts: Accounts },
+    OldFailed { fault: Box<Fault>, dead: Box<Body>, accounts: Box<Accounts> },
 }
 
 impl Refused {

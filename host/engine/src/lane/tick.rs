@@ -305,7 +305,7 @@ impl Lane {
             let (digest, role) = (dead.digest, Role::Live);
             let took_over = Some(accounts.to);
             self.reports.push(FromLane::Fault { key, role, fault, digest, took_over, market_seq });
-            self.reports.push(FromLane::Swapped(key, accounts));
+            self.reports.push(FromLane::Swapped(key, *accounts));
             self.reports.push(FromLane::Retired(Retired::Body(dead)));
         }
     }
