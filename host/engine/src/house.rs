@@ -182,7 +182,7 @@ impl House {
             batch: Batch::default(),
             seating: 0,
             folders_read: false,
-            finishing_since_ns: None,
+            finishing: None,
         };
         let control =
             std::thread::Builder::new().name("control".into()).spawn(move || control.run())?;

@@ -36,7 +36,7 @@ pub(crate) use slot::{SlotControl, Standing};
 
 /// How often lanes' reports are looked at while nothing else happens.
 const LOOK: Duration = Duration::from_millis(2);
-/// How long the end of a run may take until control goes on without a lane.
+/// How long a lane may stand still at the end of a run until control goes on without it.
 const FINISH_DEADLINE_NS: u64 = 20_000_000_000;
 
 /// What control is told.
@@ -128,7 +128,8 @@ pub(crate) struct Control {
     /// Generations sent to empty slots and not confirmed yet.
     pub(crate) seating: u32,
     pub(crate) folders_read: bool,
-    pub(crate) finishing_since_ns: Option<u64>,
+    /// The run is ending: when the slots last heard something, and how much they had heard.
+    pub(crate) finishing: Option<(u64, u64)>,
 }
 
 impl Control {
@@ -176,7 +177,7 @@ impl Control {
     /// first event finds the same house in every run.
     fn start_the_market(&mut self) {
         let waiting = self.lanes.iter().any(|lane| !lane.awaiting.is_empty());
-        if !self.folders_read || self.seating > 0 || waiting || self.finishing_since_ns.is_some() {
+        if !self.folders_read || self.seating > 0 || waiting || self.finishing.is_some() {
             return;
         }
         let Some(Source { stream, taps, speed }) = self.source.take() else { return };
@@ -202,10 +203,10 @@ impl Control {
 
     /// Stops the pump and asks every lane to bring its slots to their end.
     fn finish(&mut self) {
-        if self.finishing_since_ns.is_some() {
+        if self.finishing.is_some() {
             return;
         }
-        self.finishing_since_ns = Some(self.clock.now_ns());
+        self.finishing = Some((self.clock.now_ns(), 0));
         self.source = None;
         if let Some(pump) = &self.pump {
             pump.stop.store(true, std::sync::atomic::Ordering::Relaxed);
@@ -213,9 +214,16 @@ impl Control {
         self.lanes.iter_mut().for_each(|lane| lane.send(ToLane::Finish));
     }
 
-    fn is_over(&self) -> bool {
-        let Some(since_ns) = self.finishing_since_ns else { return false };
-        let late = self.clock.now_ns().saturating_sub(since_ns) > FINISH_DEADLINE_NS;
+    /// Whether every lane has brought its slots to their end. Lanes that still work through what was
+    /// in their rings get the time; one that stands still does not hold up the others.
+    fn is_over(&mut self) -> bool {
+        let Some((since_ns, events)) = self.finishing else { return false };
+        let now_ns = self.clock.now_ns();
+        let heard = self.slots.iter().map(|slot| slot.gauge.events.get()).sum();
+        if heard != events {
+            self.finishing = Some((now_ns, heard));
+        }
+        let late = now_ns.saturating_sub(since_ns) > FINISH_DEADLINE_NS;
         self.lanes.iter().all(|lane| lane.finished) || late
     }
 

@@ -278,7 +278,7 @@ impl Control {
 
     fn stopped(&mut self, key: u32) {
         let Some(place) = self.slot_place(key) else { return };
-        let finishing = self.finishing_since_ns.is_some();
+        let finishing = self.finishing.is_some();
         let slot = &mut self.slots[place];
         if !finishing {
             slot.running = None;
@@ -332,7 +332,7 @@ impl Control {
 
     /// What the time brings: snapshots and restarts.
     pub(super) fn supervise(&mut self) {
-        if self.finishing_since_ns.is_some() {
+        if self.finishing.is_some() {
             return;
         }
         let now_ns = self.clock.now_ns();
