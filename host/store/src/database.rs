@@ -26,7 +26,8 @@ const RECORDS: TableDefinition<'static, u64, &[u8]> = TableDefinition::new("reco
 
 #[derive(Debug)]
 pub(crate) struct Database {
-    inner: redb::Database,
+    /// Gone only while this is being dropped.
+    inner: Option<redb::Database>,
     path: PathBuf,
     broken: AtomicBool,
 }
@@ -59,7 +60,11 @@ impl Database {
             txn.commit().map_err(at(path, "commit"))?;
             Ok(inner)
         })?;
-        Ok(Self { inner, path: path.to_owned(), broken: AtomicBool::new(false) })
+        Ok(Self { inner: Some(inner), path: path.to_owned(), broken: AtomicBool::new(false) })
+    }
+
+    fn inner(&self) -> Result<&redb::Database, StoreError> {
+        self.inner.as_ref().ok_or_else(|| StoreError::Broken { path: self.path.clone() })
     }
 
     /// Runs `body` in one durable commit. A database error breaks the file; an error that `body`
@@ -72,7 +77,7 @@ impl Database {
             return Err(StoreError::Broken { path: self.path.clone() });
         }
         let done = guard(&self.path, "write", || {
-            let txn = self.inner.begin_write().map_err(at(&self.path, "begin"))?;
+            let txn = self.inner()?.begin_write().map_err(at(&self.path, "begin"))?;
             let result = body(&txn)?;
             txn.commit().map_err(at(&self.path, "commit"))?;
             Ok(result)
@@ -89,7 +94,7 @@ impl Database {
         body: impl FnOnce(&ReadTransaction) -> Result<R, StoreError>,
     ) -> Result<R, StoreError> {
         guard(&self.path, "read", || {
-            let txn = self.inner.begin_read().map_err(at(&self.path, "begin to read"))?;
+            let txn = self.inner()?.begin_read().map_err(at(&self.path, "begin to read"))?;
             body(&txn)
         })
     }
@@ -178,6 +183,15 @@ impl Database {
 
     fn damaged(&self, number: u64, reason: String) -> StoreError {
         StoreError::Damaged { path: self.path.clone(), number, reason }
+    }
+}
+
+impl Drop for Database {
+    /// Closing writes too, and on a damaged file the database may panic at that; whatever was
+    /// durable is so already, and the next start repairs the file or says why not.
+    fn drop(&mut self) {
+        let inner = self.inner.take();
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(inner)));
     }
 }
 
