@@ -48,19 +48,3 @@ fn build() -> PathBuf {
     );
     target.join("wasm32-wasip2/guest")
 }
-
-/// The daemon, built like the tests themselves.
-pub fn wickd_binary() -> PathBuf {
-    static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    let build = || {
-        let target = target().join("daemon");
-        let status = Command::new(env!("CARGO"))
-            .current_dir(root())
-            .args(["build", "--locked", "--quiet", "-p", "wickd", "--target-dir"])
-            .arg(&target)
-            .status();
-        assert!(status.is_ok_and(|status| status.success()), "the daemon does not build");
-        target.join("debug/wickd")
-    };
-    BUILT.get_or_init(build).clone()
-}

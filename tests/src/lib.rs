@@ -12,5 +12,5 @@ mod run;
 
 pub use desk::{Desk, Guest, instantiate, quote, runtime, strategy, trade};
 pub use files::{manifest_section, relabel, variant, without_section};
-pub use guests::{component, component_bytes, wickd_binary};
+pub use guests::{component, component_bytes};
 pub use run::{Audit, Run, Stage, btc_usdt, recorded, slot, synthetic};

@@ -14,6 +14,7 @@ use wickd_sandbox::{Inspection, Runtime, inspect};
 
 use crate::exit::{Exit, Failure};
 use crate::figures::{bytes, count, grouped};
+use crate::run;
 use crate::summary::{heading, table};
 use crate::terminal::{COLUMNS, Look, Terminal};
 
@@ -36,7 +37,7 @@ pub(crate) fn check(terminal: &Terminal, files: &[PathBuf]) -> Result<Exit, Fail
 fn admission() -> Result<Admission, Failure> {
     let runtime = Runtime::start()
         .map_err(|error| Failure::of(Exit::Unexpected, "the sandbox does not start", &error))?;
-    Ok(Admission::alone(runtime, Limits::default(), None))
+    Ok(Admission::alone(runtime, Limits::default(), None).compiled_by(run::compiler()?))
 }
 
 fn admitted(terminal: &Terminal, file: &Path, plugin: &Plugin, cost: Cost) {

@@ -5,7 +5,7 @@
 //! absent: the demo's plot, which rides on the same loop.
 
 use std::io::{BufRead, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
@@ -110,10 +110,14 @@ fn watch(
 
 /// Plugins are compiled by this program as its own child.
 pub(crate) fn compiled_by_child(plan: Plan) -> Result<Plan, Failure> {
-    let compiler = std::env::current_exe().map_err(|error| {
+    Ok(Plan { compiler: Some(compiler()?), ..plan })
+}
+
+/// The program that compiles: this one.
+pub(crate) fn compiler() -> Result<PathBuf, Failure> {
+    std::env::current_exe().map_err(|error| {
         Failure::of(Exit::Unexpected, "cannot find the program for compiling", &error)
-    })?;
-    Ok(Plan { compiler: Some(compiler), ..plan })
+    })
 }
 
 /// How many market events the feeds will give, about; `None` where one never ends, or where

@@ -110,6 +110,12 @@ impl Admission {
         Self { compiler, limits, shelf: None, clock: WallClock::system() }
     }
 
+    /// The same, with this program as the compiler's child process, as the daemon has it.
+    pub fn compiled_by(mut self, worker: PathBuf) -> Self {
+        self.compiler.worker = Some(worker);
+        self
+    }
+
     /// All steps for one file.
     ///
     /// # Errors
