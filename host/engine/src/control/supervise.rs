@@ -11,7 +11,6 @@ use super::slot::{Running, Sentence};
 use crate::lane::{Accounts, FromLane, Refusal, Role, Saved, ToLane, Verdict};
 use crate::notice::{Detail, Notice};
 
-/// Log lines shown per report; the guest's own budget bounds the rest.
 const NS_PER_MS: u64 = 1_000_000;
 
 impl Control {
@@ -59,7 +58,9 @@ impl Control {
         let Some(place) = self.slot_place(key) else { return };
         let now_ns = self.clock.now_ns();
         let slot = &mut self.slots[place];
-        slot.running = slot.take_next(accounts.to);
+        // Where the one before failed on its way out, that report has made this one the running.
+        let known = slot.running.take().filter(|running| running.plugin.digest == accounts.to);
+        slot.running = slot.take_next(accounts.to).or(known);
         slot.offered = None;
         slot.previous = None;
         slot.catch_ups = 0;

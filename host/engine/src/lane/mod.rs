@@ -386,10 +386,8 @@ impl Lane {
         let slot = &mut self.slots[place];
         slot.gauge.faults.add(1);
         slot.last_digest = dead.digest;
-        let (key, role, digest) = (slot.key, Role::Live, dead.digest);
-        let (took_over, market_seq) = (Some(new), self.seq);
-        self.reports.push(FromLane::Fault { key, role, fault, digest, took_over, market_seq });
-        self.reports.push(FromLane::Retired(Retired::Body(dead)));
+        let key = slot.key;
+        self.tell_fault(key, Role::Live, fault, dead, Some(new));
     }
 
     fn save(&mut self, key: u32) {
@@ -411,16 +409,7 @@ impl Lane {
                 };
                 slot.gauge.faults.add(1);
                 slot.last_digest = dead.digest;
-                let (role, digest, market_seq) = (Role::Live, dead.digest, self.seq);
-                self.reports.push(FromLane::Fault {
-                    key,
-                    role,
-                    fault,
-                    digest,
-                    took_over,
-                    market_seq,
-                });
-                self.reports.push(FromLane::Retired(Retired::Body(dead)));
+                self.tell_fault(key, Role::Live, fault, dead, took_over);
                 if took_over.is_none() {
                     self.slots[place].gauge.generation.set(0);
                     self.act_on_orders(place);

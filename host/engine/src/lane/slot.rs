@@ -250,7 +250,8 @@ impl Slot {
                 Carry::OldFailed(fault) => {
                     // It could not even save itself. The candidate has heard every event since the
                     // offer, so it goes live with what it knows; there is no probation without a twin.
-                    let accounts = Box::new(Accounts { cut_seq: self.market_seq, ..twin.accounts });
+                    let (cut_seq, verdict) = (self.market_seq, Verdict::Kept);
+                    let accounts = Box::new(Accounts { cut_seq, verdict, ..twin.accounts });
                     self.seat(twin.body);
                     return Err(Refused::OldFailed { fault, dead: live, accounts });
                 }

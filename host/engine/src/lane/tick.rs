@@ -294,7 +294,6 @@ impl Lane {
     #[cold]
     fn cut_refused(&mut self, place: usize, refused: Refused) {
         let key = self.slots[place].key;
-        let market_seq = self.seq;
         if let Some(refusal) = refused.as_refusal()
             && let Refused::Differs(twin) | Refused::State(_, twin) | Refused::NewFailed(_, twin) =
                 refused
@@ -302,45 +301,38 @@ impl Lane {
             let digest = twin.body.digest;
             self.reports.push(FromLane::Refused { key, digest, refusal, body: Some(twin.body) });
         } else if let Refused::OldFailed { fault, dead, accounts } = refused {
-            let (digest, role) = (dead.digest, Role::Live);
-            let took_over = Some(accounts.to);
-            self.reports.push(FromLane::Fault { key, role, fault, digest, took_over, market_seq });
+            self.tell_fault(key, Role::Live, fault, dead, Some(accounts.to));
             self.reports.push(FromLane::Swapped(key, *accounts));
-            self.reports.push(FromLane::Retired(Retired::Body(dead)));
         }
+    }
+
+    /// Reports a failure, and hands out the dead: it is dropped where unmapping disturbs no tick.
+    #[cold]
+    pub(super) fn tell_fault(
+        &mut self,
+        key: u32,
+        role: Role,
+        fault: Box<wickd_model::Fault>,
+        dead: Box<super::body::Body>,
+        took_over: Option<wickd_model::Digest>,
+    ) {
+        let (digest, market_seq) = (dead.digest, self.seq);
+        self.reports.push(FromLane::Fault { key, role, fault, digest, took_over, market_seq });
+        self.reports.push(FromLane::Retired(Retired::Body(dead)));
     }
 
     /// A call failed. The slot has already let its twin take over, if it had one.
     #[cold]
     fn failed(&mut self, place: usize, heard: Heard) {
-        let (key, market_seq) = (self.slots[place].key, self.seq);
+        let key = self.slots[place].key;
         match heard {
             Heard::Fine => {}
             Heard::TwinFailed { fault, dead } => {
-                let (role, digest) = (Slot::role_of(dead.kind), dead.body.digest);
-                let took_over = None;
-                self.reports.push(FromLane::Fault {
-                    key,
-                    role,
-                    fault,
-                    digest,
-                    took_over,
-                    market_seq,
-                });
-                self.reports.push(FromLane::Retired(Retired::Body(dead.body)));
+                self.tell_fault(key, Slot::role_of(dead.kind), fault, dead.body, None);
             }
             Heard::LiveFailed { fault, dead, took_over } => {
-                let (role, digest) = (Role::Live, dead.digest);
-                self.slots[place].last_digest = digest;
-                self.reports.push(FromLane::Fault {
-                    key,
-                    role,
-                    fault,
-                    digest,
-                    took_over,
-                    market_seq,
-                });
-                self.reports.push(FromLane::Retired(Retired::Body(dead)));
+                self.slots[place].last_digest = dead.digest;
+                self.tell_fault(key, Role::Live, fault, dead, took_over);
                 if took_over.is_none() {
                     self.act_on_orders(place);
                 }
