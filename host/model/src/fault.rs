@@ -14,7 +14,7 @@ pub enum FaultKind {
     OutOfFuel,
     /// The call passed its wall-clock deadline.
     Late,
-    /// The guest asked for more memory or tables than it may have.
+    /// The guest asked for more memory, tables, instances or handles than it may have.
     Memory,
     /// The guest's stack ran over.
     Stack,
@@ -47,7 +47,7 @@ impl FaultKind {
             Self::Panic => "the panic text and the backtrace name the place in the plugin",
             Self::OutOfFuel => "mend the loop, or raise `limits.fuel_per_call`",
             Self::Late => "do less in one call, or raise `limits.deadline_ms`",
-            Self::Memory => "free what is no longer used, or raise `limits.memory_bytes`",
+            Self::Memory => "free what is no longer used, or raise the limit the message names",
             Self::Stack => "the recursion has no end, or is too deep for the guest stack",
             Self::Trap => "the backtrace names the place in the plugin",
             Self::BadValue => "the message names the value and its bound",

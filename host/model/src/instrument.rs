@@ -4,6 +4,37 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Cash, InstrumentId};
 
+/// What kind of market it is.
+#[derive(
+    Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Default, Serialize, Deserialize,
+)]
+#[serde(rename_all = "kebab-case")]
+#[allow(missing_docs, reason = "the cases are the field's own words")]
+pub enum Product {
+    #[default]
+    Spot,
+    Margin,
+    Perpetual,
+    DatedFuture,
+    Option,
+}
+
+impl Product {
+    /// Every product under the word operators use.
+    pub const NAMES: [(&'static str, Self); 5] = [
+        ("spot", Self::Spot),
+        ("margin", Self::Margin),
+        ("perpetual", Self::Perpetual),
+        ("dated-future", Self::DatedFuture),
+        ("option", Self::Option),
+    ];
+
+    /// The word operators use.
+    pub fn name(self) -> &'static str {
+        Self::NAMES[self as usize].0
+    }
+}
+
 /// An instrument with the scales that give its integers their meaning.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Instrument {
@@ -15,6 +46,8 @@ pub struct Instrument {
     pub venue: String,
     /// `BASE-QUOTE`.
     pub symbol: String,
+    /// What kind of market it is.
+    pub product: Product,
     /// Base asset.
     pub base: String,
     /// Quote asset.

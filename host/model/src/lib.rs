@@ -16,7 +16,7 @@ mod text;
 
 pub use fault::{Fault, FaultKind, Frame};
 pub use id::{ClientId, Digest, InstrumentId, IntentId, NameError, PluginName, SlotName};
-pub use instrument::Instrument;
+pub use instrument::{Instrument, Product};
 pub use limits::{Limits, Mode, Risk};
 pub use market::{Aggressor, Bar, Event, FeedState, FeedStatus, Quote, Stamp, Trade};
 pub use money::{CASH_SCALE, Cash, DecimalError, SCALE_MAX, notional, parse_scaled, print_scaled};
@@ -43,15 +43,33 @@ pub enum World {
     Signal,
     /// Samples in, numbers out.
     Indicator,
+    /// A venue's dialect: requests out, bytes in, no I/O of its own.
+    Exchange,
+    /// An outside data source, which may call out.
+    Feed,
+    /// Hears what happens in the house, and may call out.
+    Utility,
 }
 
 impl World {
+    /// Every world, in the order above.
+    pub const ALL: [Self; 6] =
+        [Self::Strategy, Self::Signal, Self::Indicator, Self::Exchange, Self::Feed, Self::Utility];
+
+    /// Whether it may ask for the network: the I/O tier, which no lane ever calls.
+    pub fn calls_out(self) -> bool {
+        matches!(self, Self::Feed | Self::Utility)
+    }
+
     /// The word operators and manifests use.
     pub fn name(self) -> &'static str {
         match self {
             Self::Strategy => "strategy",
             Self::Signal => "signal",
             Self::Indicator => "indicator",
+            Self::Exchange => "exchange",
+            Self::Feed => "feed",
+            Self::Utility => "utility",
         }
     }
 }

@@ -89,6 +89,36 @@ limits! {
     component_bytes: u64 = 8 << 20, 1 << 10, 256 << 20;
 }
 
+impl Limits {
+    /// The same with the room an exchange adapter needs: it reads lists of all markets of a venue,
+    /// and frames of a thousand levels, on a thread of its own where milliseconds hold up nobody else.
+    pub fn for_adapter(self) -> Self {
+        Self {
+            fuel_per_call: self.fuel_per_call.max(50_000_000),
+            fuel_per_cold_call: self.fuel_per_cold_call.max(2_000_000_000),
+            deadline_ms: self.deadline_ms.max(250),
+            cold_deadline_ms: self.cold_deadline_ms.max(5_000),
+            memory_bytes: self.memory_bytes.max(128 << 20),
+            host_call_bytes: self.host_call_bytes.max(16 << 20),
+            ..self
+        }
+    }
+
+    /// The same with the room of the I/O tier. Its calls are all cold: each may wait for the network,
+    /// off the tick path, until `cold_deadline_ms`.
+    pub fn for_io(self) -> Self {
+        Self {
+            fuel_per_cold_call: self.fuel_per_cold_call.max(2_000_000_000),
+            cold_deadline_ms: self.cold_deadline_ms.max(30_000),
+            memory_bytes: self.memory_bytes.max(64 << 20),
+            host_call_bytes: self.host_call_bytes.max(2 << 20),
+            resources: self.resources.max(256),
+            random_bytes: self.random_bytes.max(64 << 10),
+            ..self
+        }
+    }
+}
+
 /// Whether a slot may open, only close, or do nothing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
