@@ -1,8 +1,8 @@
 //! What a component may import, and which contract it may have been built for.
 //!
 //! Comes in: a world, the name of an import, a version stamp. Goes out: yes, or why not and what to
-//! do. Deliberately absent: grants; the worlds of this version compute and nothing else, so what they
-//! may import does not depend on the operator.
+//! do. Deliberately absent: grants; what a world may import does not depend on the operator, and what
+//! the I/O tier may reach through its imports is decided request by request.
 
 use semver::Version;
 use wickd_model::{WIT_VERSION, World, printable};
@@ -11,6 +11,9 @@ use wickd_model::{WIT_VERSION, World, printable};
 const NAME_BYTES_MAX: usize = 96;
 /// WASI packages that the standard libraries import; every one is linked so that it denies.
 const WASI_DENY_ALL: [&str; 5] = ["cli", "io", "clocks", "filesystem", "random"];
+
+/// WASI packages of the I/O tier; every request through them meets the grants.
+const WASI_NETWORK: [&str; 2] = ["http", "sockets"];
 
 /// Why an import is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -60,15 +63,23 @@ pub fn imports_allowed(world: World, import: &str) -> Result<(), Denial> {
                 None => deny("wickd has no such interface".to_owned(), nowhere),
             }
         }
-        Some(("wasi", package, _)) if WASI_DENY_ALL.contains(&package) => {
+        Some(("wasi", package, _))
+            if WASI_DENY_ALL.contains(&package)
+                || world.calls_out() && WASI_NETWORK.contains(&package) =>
+        {
             match version.and_then(|text| Version::parse(text).ok()) {
                 Some(version) if (version.major, version.minor) == (0, 2) => Ok(()),
                 _ => deny("only WASI 0.2 is here".to_owned(), "build for wasm32-wasip2"),
             }
         }
         Some(("wasi", package, _)) => deny(
-            format!("a {} plugin computes; wasi:{} is not for it", world.name(), known(package)),
-            "remove what uses it; data comes as events, orders leave through `trading`",
+            format!("wasi:{} is not for a {} plugin", known(package), world.name()),
+            match world.calls_out() {
+                true => "remove what uses it; its ways out are wasi:http and wasi:sockets",
+                false => {
+                    "remove what uses it; data comes as events, orders leave through `trading`"
+                }
+            },
         ),
         _ => deny("nothing here has that name".to_owned(), nowhere),
     }
@@ -81,14 +92,17 @@ fn known(package: &str) -> String {
 
 /// The worlds an interface of `wit/` is offered to; those that hold only types to all.
 fn offered(interface: &str) -> Option<&'static [World]> {
-    use World::{Indicator, Signal, Strategy};
+    use World::{Exchange, Feed, Indicator, Signal, Strategy, Utility};
     match interface {
-        "types" | "params" | "wants" | "signals" | "runtime" => {
-            Some(&[Strategy, Signal, Indicator])
-        }
+        "types" | "params" | "runtime" => Some(&World::ALL),
+        "wants" | "signals" => Some(&[Strategy, Signal, Indicator]),
+        "venue" | "wire" => Some(&[Exchange]),
         "inputs" => Some(&[Strategy, Signal]),
         "trading" => Some(&[Strategy]),
         "emitting" => Some(&[Signal]),
+        "websocket" => Some(&[Feed, Utility]),
+        "happenings" => Some(&[Utility]),
+        "giving" => Some(&[Feed]),
         _ => None,
     }
 }
@@ -137,7 +151,7 @@ fn between(stamped: Version, served: &Version) -> Result<(), WitError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use World::{Indicator, Signal, Strategy};
+    use World::{Feed, Indicator, Signal, Strategy, Utility};
 
     #[test]
     fn each_world_gets_what_its_wit_imports_and_no_more() {
@@ -186,6 +200,30 @@ mod tests {
     }
 
     #[test]
+    fn the_network_is_for_the_io_tier_alone() {
+        let wit = include_str!("../../../wit/io.wit");
+        let ours =
+            ["websocket", "giving", "happenings"].map(|of| format!("wickd:plugin/{of}@0.1.0"));
+        for world in World::ALL {
+            for import in ["wasi:http/outgoing-handler@0.2.12", "wasi:sockets/tcp@0.2.6"] {
+                assert_eq!(imports_allowed(world, import).is_ok(), world.calls_out(), "{import}");
+            }
+            assert!(imports_allowed(world, "wasi:http/types@0.3.0").is_err());
+            assert!(imports_allowed(world, "wasi:nn/graph@0.2.0").is_err());
+            assert_eq!(imports_allowed(world, &ours[0]).is_ok(), world.calls_out());
+        }
+        for (world, import) in [(Feed, &ours[1]), (Utility, &ours[2])] {
+            assert!(wit.contains(&format!("world {} {{", world.name())));
+            let have = World::ALL.iter().filter(|of| imports_allowed(**of, import).is_ok());
+            assert_eq!(have.collect::<Vec<_>>(), [&world], "{import}");
+        }
+        for import in ["trading", "emitting", "inputs", "wire"] {
+            let import = format!("wickd:plugin/{import}@0.1.0");
+            assert!(imports_allowed(Utility, &import).is_err(), "{import}");
+        }
+    }
+
+    #[test]
     fn a_denial_names_the_import_the_reason_and_the_fix() {
         let told = imports_allowed(Signal, "wickd:plugin/trading@0.1.0").unwrap_err().to_string();
         assert_eq!(
@@ -195,7 +233,8 @@ mod tests {
         );
         let told = imports_allowed(Signal, "wasi:sockets/tcp@0.2.6").unwrap_err().to_string();
         assert!(
-            told.contains("wasi:sockets is not for it") && told.contains("data comes as events")
+            told.contains("wasi:sockets is not for a signal")
+                && told.contains("data comes as events")
         );
     }
 

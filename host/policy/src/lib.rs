@@ -1,8 +1,8 @@
 //! What a plugin may do and be: pure decisions over text and data.
 //!
 //! Comes in: manifests, sidecars, parameter specs and settings, import names, versions. Goes out: a
-//! typed value, or refusals that name place, reason and fix. Deliberately absent: I/O, clocks, the
-//! sandbox, and the network, whose rules stand in `wickd-egress`.
+//! typed value, a permit, or refusals that name place, reason and fix. Deliberately absent: I/O, clocks,
+//! the sandbox, and the network itself, which is `wickd-egress`.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may stop"))]
 
@@ -10,8 +10,10 @@ mod imports;
 mod limits;
 mod manifest;
 mod nearest;
+pub mod net;
 pub mod params;
 pub mod requires;
+pub mod venue;
 pub mod yaml;
 
 pub use imports::{Denial, WitError, imports_allowed, wit_compatible};

@@ -10,6 +10,8 @@ use semver::{Version, VersionReq};
 use wickd_model::{PluginName, World, printable};
 
 use crate::limits::LimitsPatch;
+use crate::net::Requested;
+use crate::venue::VenueManifest;
 use crate::yaml::{Fields, Node, Problem, Problems, parse};
 
 /// Largest manifest or sidecar, in bytes: a long one has 2,000.
@@ -25,9 +27,25 @@ const REQUIRES_MAX: usize = 32;
 /// The key in `requires` that means the house itself.
 pub const HOST: &str = "wickd";
 
-const KEYS: [&str; 8] =
-    ["name", "version", "world", "description", "license", "authors", "homepage", "requires"];
-const SIDECAR_KEYS: [&str; 9] = [
+const KEYS: [&str; 14] = [
+    "name",
+    "version",
+    "world",
+    "description",
+    "license",
+    "authors",
+    "homepage",
+    "requires",
+    // Of the I/O tier only.
+    "network",
+    // Of exchange adapters only.
+    "endpoints",
+    "credentials",
+    "recipes",
+    "buckets",
+    "client_id",
+];
+const SIDECAR_KEYS: [&str; 10] = [
     "name",
     "version",
     "world",
@@ -37,6 +55,7 @@ const SIDECAR_KEYS: [&str; 9] = [
     "homepage",
     "requires",
     "limits",
+    "network",
 ];
 
 /// Which plugins, in which versions. `wickd` is the house.
@@ -61,6 +80,10 @@ pub struct Manifest {
     pub homepage: Option<String>,
     /// What must be there for it to work.
     pub requires: Requires,
+    /// What an exchange adapter declares of its venue; none for every other world.
+    pub venue: Option<VenueManifest>,
+    /// What a plugin of the I/O tier requests to reach; empty for every other world.
+    pub network: Requested,
 }
 
 /// Why a manifest or a sidecar was refused.
@@ -142,6 +165,13 @@ impl Manifest {
                 problems.add(Problem::new(&node.place, reason, format!("remove `{key}`")));
             }
         }
+        if let Some(node) = fields.get("network")
+            && Requested::read(node, problems).lines() != self.network.lines()
+        {
+            let reason = "`network` is for the component to request, and it requests otherwise";
+            let fix = "remove it; what is granted stands in the configuration";
+            problems.add(Problem::new(&node.place, reason, fix));
+        }
         if let Some(node) = fields.get("authors")
             && let Some(authors) = problems.keep(authors(node))
             && authors != self.authors
@@ -159,7 +189,7 @@ fn read(node: &Node, problems: &mut Problems) -> Option<Manifest> {
     let (description, license) = (need("description"), need("license"));
     let name = name.map(|node| node.parsed("name it like `ema-cross`"));
     let version = version.map(|node| node.parsed("write a version like `1.2.0`"));
-    let worlds = [World::Strategy, World::Signal, World::Indicator].map(|w| (w.name(), w));
+    let worlds = World::ALL.map(|world| (world.name(), world));
     let world = world.map(|node| node.one_of(&worlds));
     let description = description.map(|node| line(node, DESCRIPTION_BYTES_MAX));
     let license = license.map(|node| line(node, LINE_BYTES_MAX));
@@ -174,6 +204,8 @@ fn read(node: &Node, problems: &mut Problems) -> Option<Manifest> {
     let authors = problems.keep(authors);
     let homepage = problems.keep(homepage);
     let requires = requires(&fields, problems);
+    let venue = venue(&fields, world, problems);
+    let network = network(&fields, world, problems);
     Some(Manifest {
         name: name?,
         version: version?,
@@ -183,7 +215,37 @@ fn read(node: &Node, problems: &mut Problems) -> Option<Manifest> {
         authors: authors?.unwrap_or_default(),
         homepage: homepage?,
         requires,
+        venue,
+        network,
     })
+}
+
+/// What it requests to reach. In the manifest of any other world that would request nothing, so it is
+/// a fault there.
+fn network(fields: &Fields<'_>, world: Option<World>, problems: &mut Problems) -> Requested {
+    let Some(node) = fields.get("network") else { return Requested::default() };
+    if world.is_some_and(|world| !world.calls_out()) {
+        let reason = "only a feed or a utility requests `network`";
+        problems.add(Problem::new(&node.place, reason, "remove it"));
+    }
+    Requested::read(node, problems)
+}
+
+/// The keys of an exchange adapter; in any other manifest they would grant nothing, so they are a
+/// fault there.
+fn venue(
+    fields: &Fields<'_>,
+    world: Option<World>,
+    problems: &mut Problems,
+) -> Option<VenueManifest> {
+    if world == Some(World::Exchange) {
+        return Some(VenueManifest::read(fields, problems));
+    }
+    for node in VenueManifest::KEYS.iter().filter_map(|key| fields.get(key)) {
+        let reason = "only a manifest of `world: exchange` has this key";
+        problems.add(Problem::new(&node.place, reason, "remove it"));
+    }
+    None
 }
 
 /// A text of one line that may be shown anywhere.
@@ -348,6 +410,22 @@ requires:
                 "line 2, column 8: `world` is `signal` here and `strategy` in the component; remove `world`",
             ]
         );
+    }
+
+    #[test]
+    fn a_sidecar_cannot_widen_what_the_component_requests() {
+        let good = GOOD.replace("world: strategy", "world: utility");
+        let text = format!("{good}network: ['https://hooks.example.org']\n");
+        let manifest = Manifest::parse(&text).unwrap();
+        assert_eq!(manifest.network.lines().len(), 1);
+        assert!(manifest.clone().with_sidecar("network: ['https://hooks.example.org']").is_ok());
+        for wider in ["network: ['https://evil.example.org']", "network: ['https://*.example.org']"]
+        {
+            let told = manifest.clone().with_sidecar(wider).unwrap_err().to_string();
+            assert!(told.contains("for the component to request"), "{told}");
+        }
+        let told = refused(&text.replace("utility", "strategy"));
+        assert!(told[0].contains("only a feed or a utility requests `network`"), "{told:?}");
     }
 
     proptest! {
