@@ -1,51 +1,26 @@
-//! The way out, of which there is none yet: this version of the house dials nothing for a plugin.
+//! The way out: the only crate that opens a connection or holds a key.
 //!
-//! Comes in: the name of something a component would import. Goes out: the refusal, where it is a way
-//! out. Deliberately absent: sockets, TLS, grants, secrets. They come here, and nowhere else, with the
-//! first world of the I/O tier; until then the crate holds the one true sentence about the network.
+//! Comes in: permits that `wickd-policy` decided, requests, an adapter's signing recipes. Goes out:
+//! bounded answers and frames, or errors that say whether anything was sent. One request's way:
+//! permit → (signed, bound to slot, host and path class) → rate limits → resolve → every address
+//! checked → exactly that address dialled → TLS → answer read to a bound. Deliberately absent: the
+//! decision what is granted, retries, and any function that gives a key or a signature to somebody
+//! other than the request it belongs to.
 
-use wickd_model::printable;
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may stop"))]
 
-/// Longest import name quoted, in bytes.
-const NAME_BYTES_MAX: usize = 96;
+pub mod backoff;
+pub mod clock;
+pub mod dial;
+pub mod http;
+pub mod limit;
+mod message;
+mod refusal;
+mod request;
+pub mod secret;
+pub mod sign;
+pub mod socket;
+pub mod tls;
 
-/// Why a component that wants the network is not loaded.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "import `{import}`: it is a way to the network, and this version of wickd grants none to any \
-     plugin; remove what uses it: market data comes as events, orders leave through `trading`"
-)]
-pub struct Refusal {
-    /// The import, bounded and printable.
-    pub import: String,
-}
-
-/// The refusal, where `import` is a way out; `None` where it is none of this crate's business.
-pub fn refuse(import: &str) -> Option<Refusal> {
-    let leads_out = import.starts_with("wasi:sockets/") || import.starts_with("wasi:http/");
-    leads_out.then(|| Refusal { import: printable(import.as_bytes(), NAME_BYTES_MAX) })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_way_to_the_network_is_refused_by_name() {
-        for import in
-            ["wasi:sockets/tcp@0.2.6", "wasi:http/outgoing-handler@0.2.0", "wasi:http/\u{1b}"]
-        {
-            let told = refuse(import).map(|refusal| refusal.to_string()).unwrap_or_default();
-            assert!(told.contains("grants none") && !told.contains('\u{1b}'), "{import}: {told}");
-        }
-    }
-
-    #[test]
-    fn what_is_no_way_out_is_left_to_others() {
-        for import in
-            ["wasi:cli/environment@0.2.6", "wickd:plugin/trading@0.1.0", "", "wasi:httpx/a"]
-        {
-            assert_eq!(refuse(import), None);
-        }
-    }
-}
+pub use refusal::{Refusal, refuse};
+pub use request::{Login, Request, RequestError};
