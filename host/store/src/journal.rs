@@ -24,6 +24,9 @@ const SLOTS: TableDefinition<'static, &str, u32> = TableDefinition::new("slots")
 /// A slot's last journalled intent, by its number.
 const INTENTS: TableDefinition<'static, u32, u64> = TableDefinition::new("intents");
 
+/// What tells this journal's orders from those of any other; one entry.
+const HOUSE: TableDefinition<'static, (), u32> = TableDefinition::new("house");
+
 /// Which bytes, under which configuration, decided an order.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Provenance {
@@ -31,6 +34,9 @@ pub struct Provenance {
     pub component: Digest,
     /// SHA-256 of the slot's resolved configuration.
     pub config: Digest,
+    /// It left for a real venue; else it was traded on paper.
+    #[serde(default)]
+    pub live: bool,
 }
 
 /// One thing that happened to the orders of a slot.
@@ -113,6 +119,24 @@ impl Journal {
             Ok(())
         })?;
         Ok(Self { db })
+    }
+
+    /// A number that tells this journal's orders from those of any other at the same venue: drawn
+    /// once, by `draw`, and kept.
+    ///
+    /// # Errors
+    /// The disk refuses.
+    pub fn house(&self, draw: impl FnOnce() -> u32) -> Result<u32, StoreError> {
+        self.db.write(|txn| {
+            let mut table = txn.open_table(HOUSE).map_err(self.db.at("open the house"))?;
+            let known = table.get(()).map_err(self.db.at("read the house"))?;
+            if let Some(known) = known.map(|number| number.value()) {
+                return Ok(known);
+            }
+            let drawn = draw();
+            table.insert((), drawn).map_err(self.db.at("number the house"))?;
+            Ok(drawn)
+        })
     }
 
     /// The durable number of a slot: the one it had, or the next one. It costs a commit the first

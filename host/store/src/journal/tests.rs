@@ -25,7 +25,7 @@ fn order(slot: u32, intent: u64, size: i64) -> Order {
 }
 
 fn intent(slot: u32, number: u64) -> Record {
-    let by = Provenance { component: Digest([1; 32]), config: Digest([2; 32]) };
+    let by = Provenance { component: Digest([1; 32]), config: Digest([2; 32]), live: false };
     Record::Intent { order: order(slot, number, 5), by }
 }
 
