@@ -6,21 +6,21 @@ use rustix::time::{ClockId, clock_gettime};
 use wasmtime::{Store, StoreContextMut, Trap, UpdateDeadline};
 use wickd_model::{Fault, Limits, TsNs};
 
-use crate::cell::{Cell, Host};
+use crate::cell::Cell;
 use crate::fault::{self, Spent};
 use crate::runtime::Runtime;
 
 /// A guest's store with the means to enter it.
 ///
 /// After any fault the store is garbage: every later call is refused without entering.
-pub(crate) struct Entry<H: Host> {
+pub(crate) struct Entry<H: Send + 'static> {
     pub(crate) store: Store<Cell<H>>,
     limits: Limits,
     fuel_used: u64,
     dead: bool,
 }
 
-impl<H: Host> Entry<H> {
+impl<H: Send + 'static> Entry<H> {
     pub(crate) fn new(runtime: &Runtime, cell: Cell<H>, limits: &Limits) -> Self {
         let mut store = Store::new(runtime.engine(), cell);
         store.limiter(|cell| &mut cell.meter);
@@ -65,6 +65,7 @@ impl<H: Host> Entry<H> {
         let _ = self.store.set_fuel(fuel);
         let cell = self.store.data_mut();
         (cell.overtime, cell.deadline_ms) = (None, deadline_ms);
+        cell.meter.refused = None;
         // One more than asked: the tick in progress has begun already.
         self.store.set_epoch_deadline(u64::from(deadline_ms) + 1);
         let store = &mut self.store;
@@ -118,7 +119,9 @@ impl<H: Host> Entry<H> {
 /// on a busy machine its thread may have slept through it, which is no fault of the guest. So the
 /// first time only its thread's own time is noted, and it is stopped once it has used up another
 /// deadline of that; no call pays for a clock unless it is late.
-fn overtime<H: Host>(mut store: StoreContextMut<'_, Cell<H>>) -> wasmtime::Result<UpdateDeadline> {
+fn overtime<H: Send + 'static>(
+    mut store: StoreContextMut<'_, Cell<H>>,
+) -> wasmtime::Result<UpdateDeadline> {
     let cell = store.data_mut();
     let used_ns = thread_ns();
     let since_ns = *cell.overtime.get_or_insert(used_ns);

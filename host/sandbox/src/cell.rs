@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::random::Deterministic;
-use wasmtime_wasi::{HostMonotonicClock, HostWallClock, WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi::{
+    HostMonotonicClock, HostWallClock, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView,
+};
 use wickd_model::{Deny, InstrumentId, IntentId, Limits, OrderRequest, Position, Signal, TsNs};
 
 use crate::log::{Log, Stdio};
@@ -54,28 +56,40 @@ pub(crate) struct Cell<H> {
     clock: EventClock,
     metrics: Vec<(String, f64)>,
     wasi: WasiCtx,
-    table: ResourceTable,
+    pub(crate) table: ResourceTable,
 }
 
 impl<H> Cell<H> {
     /// `seed` makes the guest's random numbers: the same in every run.
     pub(crate) fn new(host: H, limits: &Limits, seed: u64) -> Self {
-        let stdio = Stdio::default();
         let clock = EventClock::default();
+        let computing = |wasi: &mut WasiCtxBuilder| {
+            wasi.wall_clock(clock.clone())
+                .monotonic_clock(clock.clone())
+                .secure_random(Deterministic::new(random_cycle(seed)))
+                .insecure_random(Deterministic::new(random_cycle(!seed)))
+                .insecure_random_seed(u128::from(seed))
+                .allow_blocking_current_thread(true);
+        };
+        Self { clock: clock.clone(), ..Self::around(host, limits, computing) }
+    }
+
+    /// Surroundings whose WASI is what `furnish` makes of it: no arguments, environment, folders or
+    /// sockets, for the builder grants none by itself.
+    pub(crate) fn around(
+        host: H,
+        limits: &Limits,
+        furnish: impl FnOnce(&mut WasiCtxBuilder),
+    ) -> Self {
+        let stdio = Stdio::default();
         let mut table = ResourceTable::new();
         table.set_max_capacity(limits.resources as usize);
-        // No arguments, environment, folders or sockets: the builder grants none by itself.
-        let wasi = WasiCtx::builder()
-            .stdout(stdio.clone())
+        let mut wasi = WasiCtx::builder();
+        wasi.stdout(stdio.clone())
             .stderr(stdio.clone())
-            .wall_clock(clock.clone())
-            .monotonic_clock(clock.clone())
-            .secure_random(Deterministic::new(random_cycle(seed)))
-            .insecure_random(Deterministic::new(random_cycle(!seed)))
-            .insecure_random_seed(u128::from(seed))
-            .max_random_size(u64::from(limits.random_bytes))
-            .allow_blocking_current_thread(true)
-            .build();
+            .max_random_size(u64::from(limits.random_bytes));
+        furnish(&mut wasi);
+        let (wasi, clock) = (wasi.build(), EventClock::default());
         let (meter, log) = (Meter::new(*limits), Log::new(limits));
         let (now_ns, deadline_ms, overtime) = (0, 0, None);
         let metrics = Vec::new();

@@ -30,6 +30,32 @@ impl From<model::Trade> for types::Trade {
     }
 }
 
+impl From<types::Stamp> for model::Stamp {
+    fn from(at: types::Stamp) -> Self {
+        let types::Stamp { instrument, seq, ts_event, ts_init } = at;
+        Self { instrument, seq, ts_event, ts_init }
+    }
+}
+
+impl From<types::Quote> for model::Quote {
+    fn from(quote: types::Quote) -> Self {
+        let types::Quote { at, bid, ask, bid_qty, ask_qty } = quote;
+        Self { at: at.into(), bid, ask, bid_qty, ask_qty }
+    }
+}
+
+impl From<types::Trade> for model::Trade {
+    fn from(trade: types::Trade) -> Self {
+        let types::Trade { at, price, size, aggressor, trade_id } = trade;
+        let aggressor = match aggressor {
+            types::Aggressor::Buyer => model::Aggressor::Buyer,
+            types::Aggressor::Seller => model::Aggressor::Seller,
+            types::Aggressor::None => model::Aggressor::None,
+        };
+        Self { at: at.into(), price, size, aggressor, trade_id }
+    }
+}
+
 impl From<model::Bar> for types::Bar {
     fn from(bar: model::Bar) -> Self {
         let model::Bar { at, step_secs, open_time, open, high, low, close, volume, trades } = bar;
@@ -45,6 +71,18 @@ impl From<model::FeedStatus> for types::FeedStatus {
             model::FeedState::Down => types::FeedState::Down,
         };
         Self { at: status.at.into(), state }
+    }
+}
+
+impl From<model::Product> for types::Product {
+    fn from(product: model::Product) -> Self {
+        match product {
+            model::Product::Spot => Self::Spot,
+            model::Product::Margin => Self::Margin,
+            model::Product::Perpetual => Self::Perpetual,
+            model::Product::DatedFuture => Self::DatedFuture,
+            model::Product::Option => Self::Option,
+        }
     }
 }
 
@@ -162,6 +200,7 @@ impl From<&model::Instrument> for types::Instrument {
             epoch: instrument.epoch,
             venue: instrument.venue.clone(),
             symbol: instrument.symbol.clone(),
+            product: instrument.product.into(),
             base: instrument.base.clone(),
             quote: instrument.quote.clone(),
             price_scale: instrument.price_scale,

@@ -1,16 +1,17 @@
 //! The three kinds of guests as typed calls.
 
-use wasmtime::component::Linker;
 use wickd_model::{
     Bar, Entry as Param, Fault, FeedStatus, Heard, Instrument, Issue, Limits, Needs, OrderEvent,
     Position, Quote, Sample, Shape, Spec, Trade, TsNs, World,
 };
 
-use crate::bindings::{indicator, signal, strategy};
+use crate::bindings::{exchange, feed, indicator, signal, strategy, utility};
 use crate::call::Entry;
 use crate::cell::{Cell, Host};
 use crate::compile::Code;
+use crate::exchange::Staged;
 use crate::imports;
+use crate::io::{self, Io};
 use crate::log::LogLine;
 use crate::pack::Batch;
 use crate::runtime::Runtime;
@@ -34,12 +35,15 @@ pub struct LoadError {
 }
 
 /// A component linked into its world: instances are made from it in microseconds.
-pub struct Loaded<H: Host>(Pre<H>);
+pub struct Loaded<H: Host>(pub(crate) Pre<H>);
 
-enum Pre<H: Host> {
+pub(crate) enum Pre<H: Host> {
     Strategy(strategy::StrategyPre<Cell<H>>),
     Signal(signal::SignalPre<Cell<H>>),
     Indicator(indicator::IndicatorPre<Cell<H>>),
+    Exchange(exchange::ExchangePre<Cell<Staged>>),
+    Feed(feed::FeedPre<Cell<Io>>),
+    Utility(utility::UtilityPre<Cell<Io>>),
 }
 
 impl<H: Host> Clone for Loaded<H> {
@@ -48,6 +52,9 @@ impl<H: Host> Clone for Loaded<H> {
             Pre::Strategy(pre) => Pre::Strategy(pre.clone()),
             Pre::Signal(pre) => Pre::Signal(pre.clone()),
             Pre::Indicator(pre) => Pre::Indicator(pre.clone()),
+            Pre::Exchange(pre) => Pre::Exchange(pre.clone()),
+            Pre::Feed(pre) => Pre::Feed(pre.clone()),
+            Pre::Utility(pre) => Pre::Utility(pre.clone()),
         })
     }
 }
@@ -56,13 +63,23 @@ impl<H: Host> Loaded<H> {
     /// Links `code` into `world`; checks every import and export by type.
     pub fn link(runtime: &Runtime, code: &Code, world: World) -> Result<Self, LoadError> {
         let link = || {
-            let mut linker = Linker::new(runtime.engine());
-            imports::link(&mut linker, world)?;
-            let pre = linker.instantiate_pre(&code.0)?;
+            let engine = runtime.engine();
+            if world == World::Exchange {
+                let pre = imports::exchange(engine)?.instantiate_pre(&code.0)?;
+                return Ok(Self(Pre::Exchange(exchange::ExchangePre::new(pre)?)));
+            }
+            if world.calls_out() {
+                let pre = io::linker(engine, world)?.instantiate_pre(&code.0)?;
+                return Ok(Self(match world {
+                    World::Feed => Pre::Feed(feed::FeedPre::new(pre)?),
+                    _ => Pre::Utility(utility::UtilityPre::new(pre)?),
+                }));
+            }
+            let pre = imports::market(engine, world)?.instantiate_pre(&code.0)?;
             Ok(Self(match world {
-                World::Strategy => Pre::Strategy(strategy::StrategyPre::new(pre)?),
                 World::Signal => Pre::Signal(signal::SignalPre::new(pre)?),
                 World::Indicator => Pre::Indicator(indicator::IndicatorPre::new(pre)?),
+                _ => Pre::Strategy(strategy::StrategyPre::new(pre)?),
             }))
         };
         link().map_err(|source| LoadError { world, source })
@@ -74,6 +91,9 @@ impl<H: Host> Loaded<H> {
             Pre::Strategy(_) => World::Strategy,
             Pre::Signal(_) => World::Signal,
             Pre::Indicator(_) => World::Indicator,
+            Pre::Exchange(_) => World::Exchange,
+            Pre::Feed(_) => World::Feed,
+            Pre::Utility(_) => World::Utility,
         }
     }
 }

@@ -1,17 +1,19 @@
 //! What a guest's imports do: check, convert, ask the house.
 
+use wasmtime::component::Linker;
 use wickd_model::{self as model, TsNs};
 
-use crate::bindings::{indicator, signal, strategy, wit};
+use crate::bindings::{exchange, indicator, signal, strategy, wit};
 use crate::cell::{Cell, Host};
+use crate::exchange::Staged;
 use crate::log::Level;
 
-impl<H: Host> wit::types::Host for Cell<H> {}
-impl<H: Host> wit::params::Host for Cell<H> {}
-impl<H: Host> wit::wants::Host for Cell<H> {}
-impl<H: Host> wit::signals::Host for Cell<H> {}
+impl<H: Send + 'static> wit::types::Host for Cell<H> {}
+impl<H: Send + 'static> wit::params::Host for Cell<H> {}
+impl<H: Send + 'static> wit::wants::Host for Cell<H> {}
+impl<H: Send + 'static> wit::signals::Host for Cell<H> {}
 
-impl<H: Host> wit::runtime::Host for Cell<H> {
+impl<H: Send + 'static> wit::runtime::Host for Cell<H> {
     fn now(&mut self) -> TsNs {
         self.now_ns
     }
@@ -89,20 +91,33 @@ impl<H: Host> signal::wickd::plugin::emitting::Host for Cell<H> {
     }
 }
 
-/// Links a world's imports, and nothing beyond them.
-pub(crate) fn link<H: Host>(
-    linker: &mut wasmtime::component::Linker<Cell<H>>,
+type Own<H> = wasmtime::component::HasSelf<Cell<H>>;
+
+/// A linker with the imports of a world that hears the market, and nothing beyond them.
+pub(crate) fn market<H: Host>(
+    engine: &wasmtime::Engine,
     world: model::World,
-) -> wasmtime::Result<()> {
-    type Own<H> = wasmtime::component::HasSelf<Cell<H>>;
-    crate::wasi::link(linker)?;
+) -> wasmtime::Result<Linker<Cell<H>>> {
+    let mut linker = Linker::new(engine);
+    crate::wasi::link(&mut linker)?;
+    let l = &mut linker;
     match world {
-        model::World::Strategy => {
-            strategy::Strategy::add_to_linker::<_, Own<H>>(linker, |cell| cell)
-        }
-        model::World::Signal => signal::Signal::add_to_linker::<_, Own<H>>(linker, |cell| cell),
+        model::World::Strategy => strategy::Strategy::add_to_linker::<_, Own<H>>(l, |cell| cell)?,
+        model::World::Signal => signal::Signal::add_to_linker::<_, Own<H>>(l, |cell| cell)?,
         model::World::Indicator => {
-            indicator::Indicator::add_to_linker::<_, Own<H>>(linker, |cell| cell)
+            indicator::Indicator::add_to_linker::<_, Own<H>>(l, |cell| cell)?
+        }
+        model::World::Exchange | model::World::Feed | model::World::Utility => {
+            wasmtime::bail!("a plugin of world `{}` hears no market", world.name())
         }
     }
+    Ok(linker)
+}
+
+/// A linker with the imports of an exchange adapter.
+pub(crate) fn exchange(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<Cell<Staged>>> {
+    let mut linker = Linker::new(engine);
+    crate::wasi::link(&mut linker)?;
+    exchange::Exchange::add_to_linker::<_, Own<Staged>>(&mut linker, |cell| cell)?;
+    Ok(linker)
 }

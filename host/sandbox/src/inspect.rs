@@ -4,6 +4,8 @@ use sha2::{Digest as _, Sha256};
 use wasmparser::{CanonicalOption, Parser, Payload, Validator, WasmFeatures};
 use wickd_model::{Digest, World, printable};
 
+use crate::tally::Tally;
+
 /// The custom section that carries `plugin.yaml`.
 const MANIFEST_SECTION: &str = "wickd:manifest";
 /// The custom section that carries the version of `wit/` the plugin was built for.
@@ -12,6 +14,9 @@ const WIT_SECTION: &str = "wickd:wit";
 const MANIFEST_BYTES_MAX: usize = 64 << 10;
 /// Functions in all modules of a component: a Python interpreter has some 20,000.
 const FUNCTIONS_MAX: u32 = 200_000;
+/// Locals in all functions, as declared: a file of 160 KB can declare a thousand million, each of which
+/// the compiler has to set to zero. An interpreter has less than one million.
+const LOCALS_MAX: u64 = 10_000_000;
 /// Imports shown and checked.
 const IMPORTS_MAX: usize = 256;
 /// Longest name of an import or export kept.
@@ -38,7 +43,7 @@ pub enum InspectError {
         offset: usize,
     },
     /// Exports no world of ours.
-    #[error("exports none of the worlds strategy, signal, indicator (exports: {0})")]
+    #[error("exports none of the worlds of `wit/` (exports: {0})")]
     NoWorld(String),
     /// Exports more than one.
     #[error("exports several worlds; one component is one plugin")]
@@ -58,7 +63,13 @@ pub enum InspectError {
     /// Strings in an encoding that only attackers use.
     #[error("passes strings as UTF-16 or Latin-1; only UTF-8 is taken")]
     Encoding,
-    /// Too many functions or imports.
+    /// Resources of its own: their handles live in the host's memory, and no limit counts them.
+    #[error("makes resources of its own; no world here has any")]
+    OwnResources,
+    /// A component as a value, so that nobody can tell beforehand what it makes.
+    #[error("passes components about as values; only instances are taken")]
+    PassesComponents,
+    /// Too many of something.
     #[error("has more than {0}")]
     TooMany(String),
 }
@@ -123,7 +134,7 @@ fn features() -> WasmFeatures {
         | WasmFeatures::FLOATS
 }
 
-fn invalid(error: wasmparser::BinaryReaderError) -> InspectError {
+pub(crate) fn invalid(error: wasmparser::BinaryReaderError) -> InspectError {
     let message = printable(error.message().as_bytes(), 200);
     InspectError::Invalid { message, offset: error.offset() }
 }
@@ -155,15 +166,16 @@ struct Seen {
     manifest: Option<String>,
     wit: Option<String>,
     functions: u32,
-    nesting: u32,
+    locals: u64,
+    tally: Tally,
 }
 
 impl Seen {
     fn payload(&mut self, payload: Payload<'_>) -> Result<(), InspectError> {
+        let nesting = self.tally.nesting();
+        self.tally.payload(&payload)?;
         match payload {
-            Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => self.nesting += 1,
-            Payload::End(_) => self.nesting = self.nesting.saturating_sub(1),
-            Payload::ComponentImportSection(imports) if self.nesting == 0 => {
+            Payload::ComponentImportSection(imports) if nesting == 0 => {
                 for import in imports {
                     let import = import.map_err(invalid)?;
                     if self.imports.len() == IMPORTS_MAX {
@@ -172,7 +184,7 @@ impl Seen {
                     self.imports.push(printable(import.name.name.as_bytes(), NAME_BYTES_MAX));
                 }
             }
-            Payload::ComponentExportSection(exports) if self.nesting == 0 => {
+            Payload::ComponentExportSection(exports) if nesting == 0 => {
                 for export in exports.into_iter().take(IMPORTS_MAX) {
                     let export = export.map_err(invalid)?;
                     self.exports.push(printable(export.name.name.as_bytes(), NAME_BYTES_MAX));
@@ -189,6 +201,14 @@ impl Seen {
                     return Err(InspectError::TooMany(format!("{FUNCTIONS_MAX} functions")));
                 }
             }
+            Payload::CodeSectionEntry(body) => {
+                for locals in body.get_locals_reader().map_err(invalid)? {
+                    self.locals += u64::from(locals.map_err(invalid)?.0);
+                }
+                if self.locals > LOCALS_MAX {
+                    return Err(InspectError::TooMany(format!("{LOCALS_MAX} locals")));
+                }
+            }
             Payload::CustomSection(section) => match section.name() {
                 MANIFEST_SECTION => take(&mut self.manifest, MANIFEST_SECTION, section.data())?,
                 WIT_SECTION => take(&mut self.wit, WIT_SECTION, section.data())?,
@@ -200,9 +220,10 @@ impl Seen {
     }
 
     fn canonical(&self, function: &wasmparser::CanonicalFunction) -> Result<(), InspectError> {
-        use wasmparser::CanonicalFunction::{Lift, Lower};
+        use wasmparser::CanonicalFunction::{Lift, Lower, ResourceNew};
         let options = match function {
             Lift { options, .. } | Lower { options, .. } => options,
+            ResourceNew { .. } => return Err(InspectError::OwnResources),
             _ => return Ok(()),
         };
         let odd = |option: &CanonicalOption| {
@@ -216,8 +237,7 @@ impl Seen {
             let prefix = format!("wickd:plugin/{}-api@", world.name());
             self.exports.iter().any(|name| name.starts_with(&prefix))
         };
-        let mut worlds =
-            [World::Strategy, World::Signal, World::Indicator].into_iter().filter(exports);
+        let mut worlds = World::ALL.into_iter().filter(exports);
         match (worlds.next(), worlds.next()) {
             (Some(world), None) => Ok(world),
             (Some(_), Some(_)) => Err(InspectError::SeveralWorlds),

@@ -11,15 +11,18 @@ mod call;
 mod cell;
 mod compile;
 mod convert;
+pub mod exchange;
 mod fault;
 mod guest;
 mod imports;
 mod inspect;
+pub mod io;
 mod log;
 mod meter;
 mod pack;
 mod precompiled;
 mod runtime;
+mod tally;
 mod wasi;
 
 pub use cell::Host;

@@ -8,13 +8,14 @@ pub(crate) struct Meter {
     limits: Limits,
     /// Sum over the guest's linear memories.
     pub(crate) memory_bytes: u64,
-    /// Set once something was refused: the trap that follows is then a memory fault.
-    pub(crate) refused: bool,
+    /// The limit that refused something during the call in progress: a trap that follows is then a
+    /// memory fault. A guest that takes the refusal and works on is not held to it later.
+    pub(crate) refused: Option<&'static str>,
 }
 
 impl Meter {
     pub(crate) fn new(limits: Limits) -> Self {
-        Self { limits, memory_bytes: 0, refused: false }
+        Self { limits, memory_bytes: 0, refused: None }
     }
 }
 
@@ -29,7 +30,7 @@ impl ResourceLimiter for Meter {
         let fits = total <= self.limits.memory_bytes;
         match fits {
             true => self.memory_bytes = total,
-            false => self.refused = true,
+            false => self.refused = Some("memory_bytes"),
         }
         Ok(fits)
     }
@@ -41,7 +42,9 @@ impl ResourceLimiter for Meter {
         _maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
         let fits = desired <= self.limits.table_elements as usize;
-        self.refused |= !fits;
+        if !fits {
+            self.refused = Some("table_elements");
+        }
         Ok(fits)
     }
 

@@ -11,6 +11,8 @@ use wasmtime::{Config, Engine, OptLevel, Strategy};
 const EPOCH_TICK: Duration = Duration::from_millis(1);
 /// The guest's own stack. Deep recursion ends here; a lane's OS stack is far larger.
 const GUEST_STACK_BYTES: usize = 256 << 10;
+/// Stack of a call of the I/O tier: the guest's own, and room for the host functions it calls.
+const ASYNC_STACK_BYTES: usize = 2 << 20;
 /// Frames kept of a trapping guest's stack.
 const BACKTRACE_FRAMES_MAX: usize = 20;
 
@@ -70,8 +72,9 @@ fn config() -> Config {
     // The compute tier is synchronous; support for concurrent calls triples the price of one.
     config.concurrency_support(false);
     config.max_wasm_stack(GUEST_STACK_BYTES);
-    // `async_stack_size` is not used by synchronous calls but must not be smaller.
-    config.async_stack_size(GUEST_STACK_BYTES * 4);
+    // Synchronous calls do not use it. In the I/O tier host functions run on what the guest leaves of
+    // it, and overrunning it there would end the process.
+    config.async_stack_size(ASYNC_STACK_BYTES).async_stack_zeroing(true);
     // What no plugin needs, an attacker shall not have.
     config
         .wasm_memory64(false)

@@ -15,10 +15,10 @@ use wasmtime_wasi::p2::bindings::{cli, clocks, filesystem, random, sync};
 use wasmtime_wasi::random::WasiRandom;
 use wasmtime_wasi::{WasiView, p2};
 
-use crate::cell::{Cell, Host};
+use crate::cell::Cell;
 
 /// The interfaces of the compute tier. Sockets and HTTP are absent, so they cannot be linked.
-pub(crate) fn link<H: Host>(l: &mut Linker<Cell<H>>) -> Result<()> {
+pub(crate) fn link<H: Send + 'static>(l: &mut Linker<Cell<H>>) -> Result<()> {
     type T<H> = Cell<H>;
     clocks::wall_clock::add_to_linker::<T<H>, WasiClocks>(l, T::clocks)?;
     clocks::monotonic_clock::add_to_linker::<T<H>, WasiClocks>(l, T::clocks)?;
