@@ -17,6 +17,10 @@ pub struct Runtime {
 }
 
 impl Runtime {
+    pub(crate) fn at(now: TsNs) -> Self {
+        Self { now }
+    }
+
     /// Event time of what is being handled, in a batch that of the single event. Never the wall
     /// clock, so that a replay decides the same.
     pub fn now(&self) -> TsNs {

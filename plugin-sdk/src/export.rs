@@ -29,6 +29,30 @@ macro_rules! export_indicator {
     };
 }
 
+/// Exports an [`Exchange`](crate::Exchange) as a component. Once per crate.
+#[macro_export]
+macro_rules! export_exchange {
+    ($plugin:ident) => {
+        $crate::__export!($plugin, exchange, ExchangeGuest, ExchangeSession);
+    };
+}
+
+/// Exports a [`Utility`](crate::Utility) as a component. Once per crate.
+#[macro_export]
+macro_rules! export_utility {
+    ($plugin:ident) => {
+        $crate::__export!($plugin, utility, UtilityGuest, UtilitySession);
+    };
+}
+
+/// Exports a [`Feed`](crate::Feed) as a component. Once per crate.
+#[macro_export]
+macro_rules! export_feed {
+    ($plugin:ident) => {
+        $crate::__export!($plugin, feed, FeedGuest, FeedSession);
+    };
+}
+
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __export {

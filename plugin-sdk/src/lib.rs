@@ -2,7 +2,9 @@
 //!
 //! Comes in: market events from the host, through the contract in `wit/`. Goes out: order intents,
 //! signals, indicator values. Deliberately absent: networks, files, clocks and randomness; a plugin
-//! of these worlds decides from its events alone, so that a replay decides the same.
+//! of these worlds decides from its events alone, so that a replay decides the same. Only a
+//! [`Utility`] or a [`Feed`], which decide nothing, may call out: by [`http`], [`websocket`] and
+//! `std::net`, as far as they are granted.
 //!
 //! # A whole strategy
 //!
@@ -105,7 +107,7 @@
 //!
 //! `cargo build --release --target wasm32-wasip2` makes the component; `cargo component build` does
 //! too. Signals are the same with [`Signal`] and [`export_signal!`], indicators with [`Indicator`]
-//! and [`export_indicator!`].
+//! and [`export_indicator!`], adapters of venues with [`Exchange`] and [`export_exchange!`].
 //!
 //! # What to keep in mind
 //!
@@ -123,8 +125,11 @@ extern crate self as wickd_sdk;
 mod batch;
 pub mod bindings;
 mod context;
+pub mod exchange;
 mod export;
+mod feed;
 mod host;
+pub mod http;
 mod indicator;
 pub mod indicators;
 mod market;
@@ -139,17 +144,20 @@ mod strategy;
 pub mod testing;
 #[cfg(test)]
 mod tests;
+mod utility;
 
 pub use bindings::strategy::wickd::plugin::params::{Issue, Value};
 pub use bindings::strategy::wickd::plugin::runtime::Level;
 pub use bindings::strategy::wickd::plugin::signals::{Direction, Heard, Signal as Emission};
 pub use bindings::strategy::wickd::plugin::wants::Source;
 pub use context::{Context, Runtime, SignalContext};
+pub use exchange::Exchange;
+pub use feed::{Feed, Out};
 pub use indicator::{Indicator, Sample};
 pub use market::{
     Aggressor, Bar, Deny, FeedState, FeedStatus, Instrument, InstrumentId, IntentId, Order,
-    OrderEvent, OrderKind, OrderReason, OrderStatus, Position, Quote, Side, Situation, Stamp,
-    TimeInForce, Trade, TsNs,
+    OrderEvent, OrderKind, OrderReason, OrderStatus, Position, Product, Quote, Side, Situation,
+    Stamp, TimeInForce, Trade, TsNs,
 };
 pub use money::{Cash, Decimal, Px, Qty};
 pub use params::{Param, Params};
@@ -158,6 +166,7 @@ pub use signal::Signal;
 pub use state::{State, StateError};
 pub use std::time::Duration;
 pub use strategy::Strategy;
+pub use utility::{Happening, Notice, Severity, Utility};
 pub use wickd_model::{DecimalError, WIT_VERSION};
 pub use wickd_sdk_macros::{Choice, Params, State};
 
@@ -165,12 +174,15 @@ pub use wickd_sdk_macros::{Choice, Params, State};
 #[doc(hidden)]
 pub mod __private {
     pub use crate::bindings::strategy::wickd::plugin::params::{Domain, Entry, Issue, Spec, Value};
+    pub use crate::exchange::{ExchangeGuest, Session as ExchangeSession};
+    pub use crate::feed::{FeedGuest, Session as FeedSession};
     pub use crate::indicator::{IndicatorGuest, Session as IndicatorSession};
     pub use crate::params::{Attributes, Param, Params, field, spec};
     pub use crate::seat::{Seat, Seated};
     pub use crate::signal::{Session as SignalSession, SignalGuest};
     pub use crate::state::{Field, Reader, State, StateError, decode, encode, fingerprint, mix};
     pub use crate::strategy::{Session as StrategySession, StrategyGuest};
+    pub use crate::utility::{Session as UtilitySession, UtilityGuest};
 
     /// The contract's version, as the custom section holds it.
     pub const WIT_VERSION_BYTES: &[u8; crate::WIT_VERSION.len()] = {
@@ -178,6 +190,13 @@ pub mod __private {
             Some(bytes) => bytes,
             None => unreachable!(),
         }
+    };
+}
+
+/// WebSockets for the I/O tier; open one with [`Connection::connect`](websocket::Connection::connect).
+pub mod websocket {
+    pub use crate::bindings::utility::wickd::plugin::websocket::{
+        Connection, Failure, Header, Message,
     };
 }
 

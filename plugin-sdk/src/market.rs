@@ -10,8 +10,8 @@ use crate::bindings::strategy::wickd::plugin::types as wit;
 use crate::money::{Cash, Decimal, Px, Qty, to_f64};
 
 pub use wit::{
-    Aggressor, DenyCode as Deny, FeedState, FeedStatus, OrderKind, OrderReason, OrderStatus, Side,
-    Stamp, TimeInForce,
+    Aggressor, DenyCode as Deny, FeedState, FeedStatus, OrderKind, OrderReason, OrderStatus,
+    Product, Side, Stamp, TimeInForce,
 };
 
 /// Unix time in nanoseconds, UTC.
@@ -54,6 +54,7 @@ pub struct Instrument {
     pub epoch: u32,
     pub venue: String,
     pub symbol: String,
+    pub product: Product,
     pub base: String,
     pub quote: String,
     pub price_scale: u8,
@@ -136,6 +137,7 @@ impl From<wit::Instrument> for Instrument {
             epoch: raw.epoch,
             venue: raw.venue,
             symbol: raw.symbol,
+            product: raw.product,
             base: raw.base,
             quote: raw.quote,
             price_scale: raw.price_scale,

@@ -8,6 +8,7 @@ use std::cell::RefCell;
 use crate::bindings::strategy::wickd::plugin::runtime::Level;
 use crate::bindings::strategy::wickd::plugin::signals::Signal;
 use crate::bindings::strategy::wickd::plugin::types::{DenyCode, OrderRequest, Position};
+use crate::exchange::Said;
 
 /// As many timers as the contract gives a slot.
 const TIMERS_MAX: usize = 64;
@@ -28,6 +29,7 @@ pub(crate) struct World {
     pub(crate) positions: Vec<Position>,
     pub(crate) timers: Vec<(u32, u64)>,
     pub(crate) signals: Vec<Signal>,
+    pub(crate) said: Vec<Said>,
 }
 
 thread_local! {
@@ -126,4 +128,80 @@ pub(crate) fn emit(signal: Signal) -> bool {
         WORLD.with_borrow_mut(|world| world.signals.push(signal));
     }
     taken
+}
+
+/// What an adapter says while it reads: kept in order.
+pub(crate) mod wire {
+    use super::WORLD;
+    use crate::exchange::{
+        Balance, Candle, FillReport, Funding, Holding, Operation, OrderReport, Print, Said, Top,
+    };
+
+    /// As many messages and fetches as one call may stage.
+    const SHARE: usize = 64;
+
+    fn say(said: Said) {
+        WORLD.with_borrow_mut(|world| world.said.push(said));
+    }
+
+    fn has_room(of: fn(&Said) -> bool) -> bool {
+        WORLD.with_borrow(|world| world.said.iter().filter(|said| of(said)).count() < SHARE)
+    }
+
+    pub(crate) fn send(socket: u32, text: &str) -> bool {
+        let room = has_room(|said| matches!(said, Said::Send { .. }));
+        if room {
+            say(Said::Send { socket, text: text.to_owned() });
+        }
+        room
+    }
+    pub(crate) fn fetch(operation: &Operation) -> bool {
+        let room = has_room(|said| matches!(said, Said::Fetch(_)));
+        if room {
+            say(Said::Fetch(operation.clone()));
+        }
+        room
+    }
+    pub(crate) fn reconnect(socket: u32, why: &str) {
+        say(Said::Reconnect { socket, why: why.to_owned() });
+    }
+    pub(crate) fn subscribed(channel: u32) {
+        say(Said::Subscribed(channel));
+    }
+    pub(crate) fn refused(channel: u32, why: &str) {
+        say(Said::Refused { channel, why: why.to_owned() });
+    }
+    pub(crate) fn gap(channel: u32, why: &str) {
+        say(Said::Gap { channel, why: why.to_owned() });
+    }
+    pub(crate) fn quote(top: Top) {
+        say(Said::Quote(top));
+    }
+    pub(crate) fn trade(print: Print) {
+        say(Said::Trade(print));
+    }
+    pub(crate) fn bar(candle: Candle) {
+        say(Said::Bar(candle));
+    }
+    pub(crate) fn levels(instrument: u32, ts_event: u64, snapshot: bool, bids: u32, words: &[i64]) {
+        say(Said::Levels { instrument, ts_event, snapshot, bids, words: words.to_vec() });
+    }
+    pub(crate) fn funding_rate(funding: Funding) {
+        say(Said::Funding(funding));
+    }
+    pub(crate) fn order(report: &OrderReport) {
+        say(Said::Order(report.clone()));
+    }
+    pub(crate) fn fill(report: &FillReport) {
+        say(Said::Fill(report.clone()));
+    }
+    pub(crate) fn balance_of(balance: &Balance) {
+        say(Said::Balance(balance.clone()));
+    }
+    pub(crate) fn holding_of(holding: Holding) {
+        say(Said::Holding(holding));
+    }
+    pub(crate) fn unknown(what: &str) {
+        say(Said::Unknown(what.to_owned()));
+    }
 }

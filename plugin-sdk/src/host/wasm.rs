@@ -2,6 +2,7 @@
 //!
 //! Comes in and goes out: what the contract says. Deliberately absent: everything else.
 
+pub(crate) use crate::bindings::exchange::wickd::plugin::wire;
 pub(crate) use crate::bindings::signal::wickd::plugin::emitting::emit;
 pub(crate) use crate::bindings::strategy::wickd::plugin::inputs::{ready, value};
 pub(crate) use crate::bindings::strategy::wickd::plugin::runtime::{log, metric, now};

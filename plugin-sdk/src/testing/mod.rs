@@ -10,18 +10,24 @@
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a harness fails a test by panicking")]
 
+mod capability;
 mod config;
 mod csv;
+mod exchange;
+mod fixtures;
 mod indicator;
 mod signal;
 mod strategy;
 
+pub use capability::{check_capabilities, throw};
 pub use csv::{MarketEvent, read_market, recorded_btc_usdt};
+pub use exchange::{ExchangeTest, btc_market, channel, response};
+pub use fixtures::{Checked, check_fixtures, recorded};
 pub use indicator::IndicatorTest;
 pub use signal::SignalTest;
 pub use strategy::{Staged, StrategyTest};
 
-use crate::market::{Instrument, Stamp, TsNs};
+use crate::market::{Instrument, Product, Stamp, TsNs};
 use crate::money::{Cash, Px, Qty};
 
 /// When a harness begins: the start of 8 January 2021, UTC.
@@ -36,6 +42,7 @@ pub fn btc_usdt() -> Instrument {
         epoch: 0,
         venue: "paper".to_owned(),
         symbol: "BTC-USDT".to_owned(),
+        product: Product::Spot,
         base: "BTC".to_owned(),
         quote: "USDT".to_owned(),
         price_scale: 2,
@@ -45,6 +52,11 @@ pub fn btc_usdt() -> Instrument {
         min_qty: Qty(1),
         min_notional: Cash(10 * 100_000_000),
     }
+}
+
+/// What a utility's handlers get, at this time.
+pub fn runtime(now: TsNs) -> crate::Runtime {
+    crate::Runtime::at(now)
 }
 
 /// Event time and sequence numbers, as the host gives them.

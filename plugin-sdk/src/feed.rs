@@ -1,0 +1,101 @@
+//! Feeds: the outside in, quotes and trades out.
+//!
+//! Comes in: the calls of the `feed` world. Goes out: the same calls on a [`Feed`]. Deliberately
+//! absent: threads; a feed works in rounds, and what it holds open stays open between them.
+
+use std::marker::PhantomData;
+use std::time::Duration;
+
+use crate::bindings::feed::exports::wickd::plugin::feed_api as api;
+use crate::bindings::feed::wickd::plugin::giving;
+use crate::bindings::strategy::wickd::plugin::params::{Entry, Issue, Spec};
+use crate::bindings::strategy::wickd::plugin::types as wit;
+use crate::context::Runtime;
+use crate::host;
+use crate::market::{Aggressor, Instrument, InstrumentId, TsNs};
+use crate::money::{Px, Qty};
+use crate::params::{self, Params};
+use crate::seat::Seated;
+
+/// Where a feed's data goes.
+pub struct Out(());
+
+impl Out {
+    /// Gives the top of a book; false where the numbers make no sense or the round gave its share.
+    pub fn quote(
+        &mut self,
+        instrument: InstrumentId,
+        ts_event: TsNs,
+        (bid, bid_qty): (Px, Qty),
+        (ask, ask_qty): (Px, Qty),
+    ) -> bool {
+        giving::give_quote(wit::Quote {
+            at: stamp(instrument, ts_event),
+            bid: bid.0,
+            ask: ask.0,
+            bid_qty: bid_qty.0,
+            ask_qty: ask_qty.0,
+        })
+    }
+
+    /// Gives a trade; false as for [`quote`](Self::quote).
+    pub fn trade(
+        &mut self,
+        instrument: InstrumentId,
+        ts_event: TsNs,
+        price: Px,
+        size: Qty,
+        (aggressor, trade_id): (Aggressor, u64),
+    ) -> bool {
+        let at = stamp(instrument, ts_event);
+        giving::give_trade(wit::Trade { at, price: price.0, size: size.0, aggressor, trade_id })
+    }
+}
+
+fn stamp(instrument: InstrumentId, ts_event: TsNs) -> wit::Stamp {
+    wit::Stamp { instrument, seq: 0, ts_event, ts_init: ts_event }
+}
+
+/// A source of market data outside the house.
+pub trait Feed: Sized {
+    /// What an operator can set.
+    type Params: Params;
+
+    /// Makes the feed for the instruments it gives data for.
+    ///
+    /// # Errors
+    /// What is wrong with which parameter; [`issue`](crate::issue) makes one.
+    fn new(params: Self::Params, instruments: Vec<Instrument>) -> Result<Self, Vec<Issue>>;
+
+    /// One round: waits for the network as it needs to, gives what there is, and says how long until
+    /// the next.
+    ///
+    /// # Errors
+    /// What went wrong outside; told and counted, and the next round comes all the same.
+    fn run(&mut self, ctx: &Runtime, out: &mut Out) -> Result<Duration, String>;
+}
+
+/// A feed in its seat.
+#[doc(hidden)]
+pub struct Session<F>(F);
+
+/// The exports of a component whose feed is `F`; named by `export_feed!`.
+#[doc(hidden)]
+pub struct FeedGuest<F>(PhantomData<F>);
+
+impl<F: Feed + Seated<Session = Session<F>>> api::Guest for FeedGuest<F> {
+    fn schema() -> Vec<Spec> {
+        params::schema::<F::Params>()
+    }
+    fn init(config: Vec<Entry>, instruments: Vec<wit::Instrument>) -> Result<(), Vec<Issue>> {
+        let instruments = instruments.into_iter().map(Into::into).collect();
+        F::sit(Session(F::new(params::from_entries(&config)?, instruments)?));
+        Ok(())
+    }
+    fn run() -> Result<u32, String> {
+        let (ctx, mut out) = (Runtime::at(host::now()), Out(()));
+        let next =
+            F::lend(|session| session.0.run(&ctx, &mut out)).ok_or("run came before init")??;
+        Ok(u32::try_from(next.as_millis()).unwrap_or(u32::MAX))
+    }
+}
