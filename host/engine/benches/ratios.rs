@@ -11,10 +11,13 @@
     reason = "a bench"
 )]
 
+#[path = "common/mod.rs"]
+mod common;
+
 use std::hint::black_box;
-use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use common::{component, instrument, median, pairs};
 use wickd_engine::rig::{self, Rig};
 use wickd_engine::{Admission, Plugin};
 use wickd_model::{Event, Instrument, Limits, Quote, Stamp};
@@ -67,7 +70,7 @@ impl Bench {
         let runtime = Runtime::start().unwrap();
         let admission = Admission::alone(runtime.clone(), Limits::default(), None);
         let admit =
-            |name: &str| admission.admit(&guest(name), 0).unwrap_or_else(|e| panic!("{e}")).0;
+            |name: &str| admission.admit(&component(name), 0).unwrap_or_else(|e| panic!("{e}")).0;
         let (ema, twenty) = (admit("bench_ema"), admit("bench_twenty"));
         let state = tempfile::tempdir().unwrap();
         Self { runtime, instruments: vec![instrument()], ema, twenty, state }
@@ -196,7 +199,7 @@ impl Bench {
             let admission =
                 Admission::alone(self.runtime.clone(), Limits::default(), cached.then_some(blobs));
             let started = Instant::now();
-            let (plugin, _) = admission.admit(&guest("bench_ema"), 0).unwrap();
+            let (plugin, _) = admission.admit(&component("bench_ema"), 0).unwrap();
             let ready = self.ready(&plugin);
             drop(ready);
             started.elapsed().as_secs_f64() * 1e3
@@ -264,53 +267,16 @@ impl Ratios {
     }
 }
 
-/// A B B A, pair by pair. The walk's own price is in both, and small beside either.
+/// The walk's own price is in both, and small beside either.
 fn ratios(a: &mut dyn FnMut() -> Duration, b: &mut dyn FnMut() -> Duration) -> Ratios {
-    a();
-    b();
-    let mut pairs = Vec::new();
-    for _ in 0..PAIRS / 2 {
-        let (a1, b1, b2, a2) = (a(), b(), b(), a());
-        pairs.extend([(a1, b1), (a2, b2)]);
-    }
+    let pairs = pairs(PAIRS, a, b);
     let ns = |d: Duration| d.as_nanos() as f64 / TICKS_PER_BLOCK as f64;
-    let median = |mut values: Vec<f64>| {
-        values.sort_by(f64::total_cmp);
-        values[values.len() / 2]
-    };
     let a_ns = median(pairs.iter().map(|(a, _)| ns(*a)).collect());
     let b_ns = median(pairs.iter().map(|(_, b)| ns(*b)).collect());
     let mut ratios: Vec<f64> =
         pairs.iter().map(|(a, b)| a.as_secs_f64() / b.as_secs_f64()).collect();
     ratios.sort_by(f64::total_cmp);
     Ratios { ratios, a_ns, b_ns }
-}
-
-fn guest(name: &str) -> PathBuf {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or(root.join("target"), PathBuf::from);
-    let path = target.join(format!("guests/wasm32-wasip2/guest/{name}.wasm"));
-    assert!(path.is_file(), "{} is missing: run .ci/guests", path.display());
-    path
-}
-
-fn instrument() -> Instrument {
-    Instrument {
-        id: 0,
-        epoch: 0,
-        venue: "paper".into(),
-        symbol: "BTC-USDT".into(),
-        base: "BTC".into(),
-        quote: "USDT".into(),
-        price_scale: 2,
-        size_scale: 6,
-        price_step: 1,
-        qty_step: 1,
-        min_qty: 1,
-        min_notional: 0,
-        maker_fee_ppm: 1_000,
-        taker_fee_ppm: 1_000,
-    }
 }
 
 fn rss_bytes() -> u64 {

@@ -7,8 +7,9 @@
 //!
 //! Everything that waits together is one commit: under load the price of an fsync is shared.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{SyncSender, TrySendError};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::Thread;
 use std::time::Duration;
@@ -16,6 +17,9 @@ use std::time::Duration;
 use sha2::{Digest as _, Sha256};
 use wickd_model::{ClientId, Digest, Order, OrderEvent, Reason, TsNs};
 use wickd_store::{Journal, Ledger, Provenance, Record, StoreError, VenueRecord};
+
+use crate::io::FillEars;
+use crate::venue::Input;
 
 /// What a lane may have under way: more than a second of the busiest slot's orders.
 pub(crate) const OUTBOX_ENTRIES: usize = 4096;
@@ -124,6 +128,8 @@ impl Desk {
         ledger: Option<Arc<Ledger>>,
         lanes: usize,
         stream: u32,
+        venues: Routes,
+        fills: FillEars,
     ) -> std::io::Result<(Self, Vec<Outbox>)> {
         let stop = Arc::new(AtomicBool::new(false));
         let hashes = Arc::new(Mutex::new(IntentHashes::new()));
@@ -145,6 +151,9 @@ impl Desk {
             chains: BTreeMap::new(),
             hashes: hashes.clone(),
             error: error.clone(),
+            venues,
+            fills,
+            leaving: VecDeque::new(),
         };
         let seen = stop.clone();
         let thread =
@@ -189,6 +198,20 @@ struct Work {
     chains: BTreeMap<u32, (u64, Sha256)>,
     hashes: Arc<Mutex<IntentHashes>>,
     error: Arc<Mutex<Option<StoreError>>>,
+    venues: Routes,
+    fills: FillEars,
+    /// Durable, and not with their venue yet because it has its hands full. Bounded by the open orders
+    /// of all slots: a slot gets no further before it hears of these.
+    leaving: VecDeque<(usize, Input)>,
+}
+
+/// Which orders leave for which venue once they are durable; the others are traded on paper.
+#[derive(Default)]
+pub(crate) struct Routes {
+    /// The ears of the venues that trade.
+    pub(crate) venues: Vec<SyncSender<Input>>,
+    /// By instrument: which of them.
+    pub(crate) by_instrument: Vec<Option<usize>>,
 }
 
 /// One commit's worth, in the order of truth: what we decided, what the venue did, what we heard.
@@ -209,6 +232,7 @@ impl Work {
             for place in 0..self.inboxes.len() {
                 worked |= self.serve(place);
             }
+            self.send_out();
             match (worked, last_round) {
                 (true, _) => {}
                 (false, true) => return,
@@ -245,6 +269,8 @@ impl Work {
         match self.write(&commit) {
             Ok(()) => {
                 inbox.state.entries.fetch_add(count, Ordering::Release);
+                self.hand_over(&commit);
+                commit.events.iter().for_each(|record| self.fills.hear(record));
                 self.publish();
             }
             Err(error) => {
@@ -290,6 +316,42 @@ impl Work {
             journal.append(&commit.events)?;
         }
         Ok(())
+    }
+
+    /// What is durable now may leave. Nothing here waits: a venue that is behind must not hold up the
+    /// lanes it waits for.
+    fn hand_over(&mut self, commit: &Commit) {
+        if self.venues.venues.is_empty() {
+            return;
+        }
+        for record in &commit.intents {
+            match record {
+                Record::Intent { order, .. } => {
+                    let place = order.request.instrument as usize;
+                    if let Some(Some(venue)) = self.venues.by_instrument.get(place) {
+                        self.leaving.push_back((*venue, Input::Send(*order)));
+                    }
+                }
+                Record::Cancel { id, reason, .. } => {
+                    // Only the venue that has the order knows it.
+                    for venue in 0..self.venues.venues.len() {
+                        self.leaving.push_back((venue, Input::Cancel(*id, *reason)));
+                    }
+                }
+                _ => {}
+            }
+        }
+        self.send_out();
+    }
+
+    fn send_out(&mut self) {
+        while let Some((venue, input)) = self.leaving.pop_front() {
+            // A venue that has ended takes nothing more; its orders are asked for at the next start.
+            if let Err(TrySendError::Full(input)) = self.venues.venues[venue].try_send(input) {
+                self.leaving.push_front((venue, input));
+                return;
+            }
+        }
     }
 
     fn chain(&mut self, slot: u32, words: &[u64]) {

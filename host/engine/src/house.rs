@@ -18,6 +18,7 @@ use crate::clock::WallClock;
 use crate::control::{Control, LaneControl, SlotControl, Source, Standing, ToControl};
 use crate::desk::{Desk, IntentHashes, Outbox};
 use crate::intake::{Admission, Compiler, Intake};
+use crate::io::{Tier, UtilitySummary};
 use crate::lane::{
     Account, Accounts, FEED_EVENTS, Gauge, Lane, LaneParts, MAIL_ENTRIES, Saved, SlotSetup, ToLane,
     Waker,
@@ -28,6 +29,7 @@ use crate::orders::PaperVenue;
 use crate::plan::{Plan, SlotPlan};
 use crate::pump::{PumpGauge, Stream, Tap};
 use crate::recover::{Recovered, Stores, open_state, stream_id, told};
+use crate::venue::{Running, Start, WireError, Wiring};
 
 /// Compiled code kept: some hundred plugins.
 const COMPILED_BYTES_MAX: u64 = 2 << 30;
@@ -49,6 +51,9 @@ pub enum HouseError {
     /// No market.
     #[error("a feed does not start")]
     Feed(#[from] FeedError),
+    /// A venue cannot be connected to at all.
+    #[error("a venue does not start")]
+    Venue(#[from] WireError),
     /// No thread.
     #[error("a thread does not start")]
     Thread(#[from] std::io::Error),
@@ -82,6 +87,8 @@ pub struct House {
     intake: Intake,
     lanes: Vec<std::thread::JoinHandle<()>>,
     desk: Desk,
+    venues: Running,
+    tier: crate::io::Running,
     pump: Arc<OnceLock<Arc<PumpGauge>>>,
     notices: Notices,
     // Released last: another daemon may start once it is gone.
@@ -95,6 +102,8 @@ pub struct Summary {
     pub events: u64,
     /// The slots.
     pub slots: Vec<SlotSummary>,
+    /// Those of the I/O tier.
+    pub utilities: Vec<UtilitySummary>,
 }
 
 /// How a slot ended.
@@ -138,17 +147,26 @@ impl House {
         let stores = Stores::open(folder.as_ref(), &notices);
         let stream_id = stream_id(&plan);
         let mut saved = stores.saved(&plan, &notices);
-        let recovered = stores.recover(stream_id, &saved, &notices)?;
-        let stream = Stream::open(plan.feeds.clone(), recovered.cursor, &notices)?;
+        let mut wiring = Wiring::new(&plan);
+        let recovered = stores.recover(stream_id, &saved, wiring.live(), &notices)?;
+        let stream = match wiring.market() {
+            Some(events) => Stream::live(events, recovered.cursor, clock.now_ns()),
+            None => Stream::open(plan.feeds.clone(), recovered.cursor, &notices)?,
+        };
         let lanes = plan.lanes.max(1) as usize;
-        let (desk, outboxes) =
-            Desk::start(stores.journal.clone(), stores.ledger.clone(), lanes, stream_id)?;
+        let (journal, ledger) = (stores.journal.clone(), stores.ledger.clone());
+        let keys = plan.slots.iter().enumerate();
+        let keys = keys.map(|(place, slot)| (stores.key(&slot.name, place), slot.name.clone()));
+        let tier = Tier::new(&plan, keys.collect(), &clock);
+        notices.heard_by(tier.notice_ears());
+        let (routes, fills) = (wiring.routes(), tier.fill_ears());
+        let (desk, outboxes) = Desk::start(journal, ledger, lanes, stream_id, routes, fills)?;
         let (own, mail) = channel();
         let mut slots = Vec::new();
         let (mut lane_controls, mut threads, mut taps) = (Vec::new(), Vec::new(), Vec::new());
         for (number, outbox) in outboxes.into_iter().enumerate() {
             let (lane, thread, tap) =
-                start_lane(number, &plan, outbox, &recovered, (lanes, stream.first_ts()), &stores)?;
+                start_lane(number, &plan, outbox, &recovered, &stream, &stores, &mut wiring)?;
             lane_controls.push(lane);
             threads.push(thread);
             taps.push(tap);
@@ -161,6 +179,18 @@ impl House {
             lane_controls[lane].send(ToLane::Slot(Box::new(setup)));
             slots.push(control);
         }
+        let (ears, taken) = (wiring.ears(), recovered.taken());
+        let venues = wiring.start(Start {
+            plan: &plan,
+            runtime: &runtime,
+            clock: &clock,
+            notices: &notices,
+            lanes: slots.iter().map(|slot| (slot.key, slot.lane)).collect(),
+            house: stores.house(),
+            taken,
+        })?;
+        let bars = tier.bar_ears(&plan.instruments);
+        let (tier, workers) = tier.start(&plan, &runtime, &clock, &notices)?;
         let shown = slots.iter().map(show).collect();
         let pump = Arc::new(OnceLock::new());
         let admission = admission(&plan, &runtime, folder.as_ref(), &clock, &notices);
@@ -175,11 +205,13 @@ impl House {
             records: stores.records,
             mail,
             own: own.clone(),
-            source: Some(Source { stream, taps, speed: plan.speed }),
+            source: Some(Source { stream, taps, bars, speed: plan.speed }),
             pump: None,
             pump_gauge: pump.clone(),
             registry: Default::default(),
             batch: Batch::default(),
+            venues: ears,
+            workers,
             seating: 0,
             folders_read: false,
             finishing: None,
@@ -196,7 +228,10 @@ impl House {
         )?;
         let slots = shown;
         let lanes = threads;
-        Ok((Self { slots, own, control, intake, lanes, desk, pump, notices, folder }, heard))
+        Ok((
+            Self { slots, own, control, intake, lanes, desk, venues, tier, pump, notices, folder },
+            heard,
+        ))
     }
 
     /// Market events given to the lanes so far, and the event time of the last one.
@@ -246,13 +281,17 @@ impl House {
             let _ = lane.join();
         }
         self.desk.stop();
+        self.venues.end();
+        // Last, so that it hears the end.
+        let utilities = self.tier.end();
         let hashes = self.desk.hashes();
         let events = self
             .pump
             .get()
             .map_or(0, |pump| pump.events.load(std::sync::atomic::Ordering::Relaxed));
         drop(self.folder.take());
-        Summary { events, slots: slots.iter().map(|slot| sum_up(slot, &hashes)).collect() }
+        let slots = slots.iter().map(|slot| sum_up(slot, &hashes)).collect();
+        Summary { events, slots, utilities }
     }
 }
 
@@ -261,8 +300,9 @@ fn start_lane(
     plan: &Plan,
     outbox: Outbox,
     recovered: &Recovered,
-    (lanes, start_ts): (usize, wickd_model::TsNs),
+    stream: &Stream,
     stores: &Stores,
+    wiring: &mut Wiring,
 ) -> Result<(LaneControl, std::thread::JoinHandle<()>, Tap), HouseError> {
     let (feed_in, feed) = rtrb::RingBuffer::new(FEED_EVENTS);
     let (mail_in, mail) = rtrb::RingBuffer::new(MAIL_ENTRIES);
@@ -273,7 +313,7 @@ fn start_lane(
         .slots
         .iter()
         .enumerate()
-        .filter(|(place, _)| place % lanes == number)
+        .filter(|(place, _)| place % plan.lanes.max(1) as usize == number)
         .map(|(place, slot)| stores.key(&slot.name, place))
         .collect();
     for record in recovered.truth.iter().filter(|record| mine.contains(&record.id().slot)) {
@@ -289,9 +329,11 @@ fn start_lane(
         reports,
         outbox,
         venue,
+        news: wiring.lane(&waker),
+        live: wiring.live().to_vec(),
         waker: waker.clone(),
         start_seq: recovered.cursor,
-        start_ts,
+        start_ts: stream.first_ts(),
     };
     let thread = Lane::start(format!("lane-{number}"), parts)?;
     let lane = LaneControl::new(mail_in, reports_out, waker.clone());
@@ -340,7 +382,11 @@ fn set_up_slot(
         .collect();
     account.recover(&orders, &events);
     let disputed = recovered.disputed.iter().any(|id| id.slot == key);
-    if disputed || stores.journal.is_none() || stores.ledger.is_none() {
+    if disputed
+        || recovered.mixed.contains(&key)
+        || stores.journal.is_none()
+        || stores.ledger.is_none()
+    {
         account.block();
     }
     let gauge = Arc::new(Gauge::default());

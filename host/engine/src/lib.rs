@@ -10,6 +10,7 @@ mod control;
 mod desk;
 mod house;
 mod intake;
+mod io;
 pub mod lane;
 pub mod market;
 mod notice;
@@ -19,16 +20,19 @@ mod pump;
 mod recover;
 #[doc(hidden)]
 pub mod rig;
+mod venue;
 
 pub use clock::WallClock;
 pub use desk::IntentHashes;
 pub use house::{House, HouseError, SlotShow, SlotSummary, Summary};
 pub use intake::{Admission, Cost, Plugin, Refusal};
+pub use io::{Hears, UtilityPlan, UtilitySummary};
 pub use notice::{Detail, Notice, Severity};
 pub use orders::PaperConfig;
-pub use plan::{Plan, RestartPlan, SlotPlan};
+pub use plan::{Credentials, Plan, RestartPlan, SlotPlan};
 pub use pump::PumpGauge;
 pub use recover::verify;
+pub use venue::{Probe, ProbeError, Streams, VenuePlan, WireError, client_text};
 
 /// A component's random numbers start from its bytes: the same in every run.
 fn seed_of(digest: &wickd_model::Digest) -> u64 {

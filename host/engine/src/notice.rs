@@ -1,13 +1,14 @@
 //! What the house has to say, as it happens: one value per happening, for people and for machines.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, OnceLock};
 
 use serde::Serialize;
 use wickd_model::{Digest, Fault};
 use wickd_policy::yaml::Problem;
 
+use crate::io::Inbox;
 use crate::lane::Accounts;
 
 /// Notices under way. A reader that slow loses some, and is told how many.
@@ -65,6 +66,8 @@ pub enum Detail {
     Swap(Accounts),
     /// Of a failure.
     Fault(Box<Fault>),
+    /// Of something that happens again and again: how often so far.
+    Count(u64),
     /// Of parameters that do not fit their plugin: their places in the configuration.
     Config(Vec<Problem>),
     /// Of an admission: how long each part took.
@@ -139,15 +142,25 @@ impl Notice {
 pub(crate) struct Notices {
     sender: SyncSender<Notice>,
     lost: Arc<AtomicU64>,
+    /// Utilities that hear notices.
+    ears: Arc<OnceLock<Vec<Arc<Inbox>>>>,
 }
 
 impl Notices {
     pub(crate) fn channel() -> (Self, Receiver<Notice>) {
         let (sender, receiver) = sync_channel(NOTICES_MAX);
-        (Self { sender, lost: Arc::default() }, receiver)
+        (Self { sender, lost: Arc::default(), ears: Arc::default() }, receiver)
+    }
+
+    /// Lets utilities hear what is said from now on; once.
+    pub(crate) fn heard_by(&self, ears: Vec<Arc<Inbox>>) {
+        let _ = self.ears.set(ears);
     }
 
     pub(crate) fn say(&self, notice: Notice) {
+        for ear in self.ears.get().into_iter().flatten() {
+            ear.notice(&notice);
+        }
         let lost = self.lost.load(Ordering::Relaxed);
         if lost > 0 {
             let text = format!("{lost} notices were lost because their reader is slow");

@@ -7,9 +7,11 @@ use wickd_model::{Digest, Instrument, InstrumentId, Limits, PluginName, Risk, Sl
 use wickd_policy::LimitsPatch;
 use wickd_policy::params::Setting;
 
+use crate::io::UtilityPlan;
 use crate::lane::{OnFailure, Trial};
 use crate::market::{FeedPlan, Speed};
 use crate::orders::PaperConfig;
+use crate::venue::VenuePlan;
 
 /// Everything about one run.
 #[derive(Clone, Debug)]
@@ -33,12 +35,30 @@ pub struct Plan {
     pub feeds: Vec<FeedPlan>,
     /// How fast.
     pub speed: Speed,
+    /// Real venues; where there are any, their streams are the market and `feeds` is empty.
+    pub venues: Vec<VenuePlan>,
+    /// The operator's credential slots.
+    pub credentials: Credentials,
     /// The paper venue.
     pub paper: PaperConfig,
     /// The slots.
     pub slots: Vec<SlotPlan>,
+    /// What hears of it all and may call out.
+    pub utilities: Vec<UtilityPlan>,
     /// The house's limits, under the sidecar's and the slot's.
     pub limits: Limits,
+}
+
+/// Where the keys are. They are read once, at the start, and stay at the edge.
+#[derive(Clone, Debug, Default)]
+pub enum Credentials {
+    /// There are none.
+    #[default]
+    None,
+    /// A file that only its owner may read.
+    File(PathBuf),
+    /// The folder in which systemd hands them over.
+    Systemd(PathBuf),
 }
 
 /// One configured slot.

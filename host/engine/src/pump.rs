@@ -6,17 +6,21 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc::Sender;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 
-use wickd_model::Event;
+use wickd_model::{Event, TsNs};
 
 use crate::control::ToControl;
+use crate::io::BarEars;
 use crate::lane::{HISTORY_EVENTS, Waker};
 use crate::market::{FeedError, FeedPlan, Market, Pace, Speed, SystemClock};
 use crate::notice::{Notice, Notices};
 
 /// How long the pump rests when a lane is full.
 const FULL_RING_PAUSE: std::time::Duration = std::time::Duration::from_micros(200);
+
+/// How long the pump waits for a venue before it looks whether the run is over.
+const LIVE_LOOK: std::time::Duration = std::time::Duration::from_millis(20);
 
 /// What the pump shows while it runs.
 #[derive(Default)]
@@ -42,11 +46,47 @@ pub(crate) struct Pump {
 
 /// The stream, opened and moved on to where the last run ended.
 pub(crate) struct Stream {
-    market: Market,
+    origin: Origin,
     /// The next event, looked at already.
     head: Option<Result<Event, FeedError>>,
     /// The events before that place, for catching up.
     pub(crate) past: VecDeque<Event>,
+}
+
+/// Where events come from.
+enum Origin {
+    /// Recordings and walks, in event time.
+    Recorded(Market),
+    /// Venues, as they come.
+    Live(Live),
+}
+
+/// The events of all venues, numbered as they come. Event time never runs backwards: venues' clocks
+/// differ, and an event that says it is older than its predecessor is as old as that.
+struct Live {
+    events: Receiver<Event>,
+    seq: u64,
+    now: TsNs,
+}
+
+impl Live {
+    /// The next event; `None` once no venue is left, or `stopped`.
+    fn next(&mut self, stopped: impl Fn() -> bool) -> Option<Event> {
+        loop {
+            match self.events.recv_timeout(LIVE_LOOK) {
+                Ok(mut event) => {
+                    self.seq += 1;
+                    let at = event.at_mut();
+                    // A venue whose clock is ahead must not drag event time into the future.
+                    self.now = self.now.max(at.ts_event.min(at.ts_init));
+                    (at.seq, at.ts_event) = (self.seq, self.now);
+                    return Some(event);
+                }
+                Err(RecvTimeoutError::Timeout) if !stopped() => {}
+                Err(_) => return None,
+            }
+        }
+    }
 }
 
 impl Stream {
@@ -56,28 +96,38 @@ impl Stream {
         cursor: u64,
         notices: &Notices,
     ) -> Result<Self, FeedError> {
-        let mut stream = Self { market: Market::open(plans)?, head: None, past: VecDeque::new() };
+        let mut market = Market::open(plans)?;
+        let mut past = VecDeque::new();
         for _ in 0..cursor {
-            match stream.market.next() {
+            match market.next() {
                 Some(Ok(event)) => {
-                    if stream.past.len() == HISTORY_EVENTS {
-                        stream.past.pop_front();
+                    if past.len() == HISTORY_EVENTS {
+                        past.pop_front();
                     }
-                    stream.past.push_back(event);
+                    past.push_back(event);
                 }
                 Some(Err(error)) => notices.say(feed_error(&error)),
                 None => break,
             }
         }
-        stream.head = stream.market.next();
-        Ok(stream)
+        let head = market.next();
+        Ok(Self { origin: Origin::Recorded(market), head, past })
+    }
+
+    /// The events of venues, numbered on from `cursor`. There is no past: what was missed is gone.
+    pub(crate) fn live(events: Receiver<Event>, cursor: u64, now: TsNs) -> Self {
+        let live = Live { events, seq: cursor, now };
+        Self { origin: Origin::Live(live), head: None, past: VecDeque::new() }
     }
 
     /// Event time of the first event to come; 0 where none will.
     pub(crate) fn first_ts(&self) -> u64 {
         match &self.head {
             Some(Ok(event)) => event.at().ts_event,
-            Some(Err(_)) | None => 0,
+            Some(Err(_)) | None => match &self.origin {
+                Origin::Live(live) => live.now,
+                Origin::Recorded(_) => 0,
+            },
         }
     }
 
@@ -85,6 +135,7 @@ impl Stream {
     pub(crate) fn pump(
         self,
         taps: Vec<Tap>,
+        bars: BarEars,
         speed: Speed,
         notices: Notices,
         control: Sender<ToControl>,
@@ -92,7 +143,17 @@ impl Stream {
         let (stop, gauge) = (Arc::new(AtomicBool::new(false)), Arc::new(PumpGauge::default()));
         let (seen, shown) = (stop.clone(), gauge.clone());
         let thread = std::thread::Builder::new().name("pump".into()).spawn(move || {
-            run(self.market, self.head, taps, speed, &seen, &shown, &notices);
+            let mut out = Out { taps, bars, gauge: &shown, stop: &seen, count: 0 };
+            match self.origin {
+                Origin::Recorded(market) => replay(market, self.head, speed, &mut out, &notices),
+                Origin::Live(mut live) => {
+                    while let Some(event) = live.next(|| out.stopped()) {
+                        if !out.give(event) {
+                            break;
+                        }
+                    }
+                }
+            }
             // Control has ended if nobody listens.
             let _ = control.send(ToControl::FeedsOver);
         })?;
@@ -108,18 +169,49 @@ impl Pump {
     }
 }
 
-fn run(
+/// The way to the lanes.
+struct Out<'p> {
+    taps: Vec<Tap>,
+    bars: BarEars,
+    gauge: &'p PumpGauge,
+    stop: &'p AtomicBool,
+    count: u64,
+}
+
+impl Out<'_> {
+    fn stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
+    /// Gives every lane an event; false where the run is over.
+    fn give(&mut self, event: Event) -> bool {
+        for tap in &mut self.taps {
+            while tap.ring.push(event).is_err() {
+                if self.stop.load(Ordering::Relaxed) || tap.ring.is_abandoned() {
+                    return false;
+                }
+                tap.waker.wake();
+                // A full ring holds half a second of work: a short sleep loses nothing.
+                std::thread::sleep(FULL_RING_PAUSE);
+            }
+            tap.waker.wake();
+        }
+        self.bars.hear(&event);
+        self.count += 1;
+        self.gauge.events.store(self.count, Ordering::Relaxed);
+        self.gauge.ts_event.store(event.at().ts_event, Ordering::Relaxed);
+        true
+    }
+}
+
+fn replay(
     mut market: Market,
     mut head: Option<Result<Event, FeedError>>,
-    mut taps: Vec<Tap>,
     speed: Speed,
-    stop: &AtomicBool,
-    gauge: &PumpGauge,
+    out: &mut Out<'_>,
     notices: &Notices,
 ) {
-    let stopped = || stop.load(Ordering::Relaxed);
     let (mut pace, clock) = (Pace::new(speed), SystemClock::start());
-    let mut count = 0u64;
     while let Some(next) = head.take().or_else(|| market.next()) {
         let event = match next {
             Ok(event) => event,
@@ -128,23 +220,10 @@ fn run(
                 continue;
             }
         };
-        if !pace.wait(event.at().ts_event, &clock, stopped) || stopped() {
+        let due = pace.wait(event.at().ts_event, &clock, || out.stopped());
+        if !due || out.stopped() || !out.give(event) {
             break;
         }
-        for tap in &mut taps {
-            while tap.ring.push(event).is_err() {
-                if stopped() || tap.ring.is_abandoned() {
-                    return;
-                }
-                tap.waker.wake();
-                // A full ring holds half a second of work: a short sleep loses nothing.
-                std::thread::sleep(FULL_RING_PAUSE);
-            }
-            tap.waker.wake();
-        }
-        count += 1;
-        gauge.events.store(count, Ordering::Relaxed);
-        gauge.ts_event.store(event.at().ts_event, Ordering::Relaxed);
     }
     for report in market.reports() {
         if report.skipped > 0 {

@@ -5,6 +5,7 @@
 //! running.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
@@ -15,8 +16,9 @@ use crate::control::Records;
 use crate::house::HouseError;
 use crate::lane::Saved;
 use crate::notice::{Notice, Notices};
-use crate::orders::reconcile;
+use crate::orders::{live_orders, reconcile};
 use crate::plan::Plan;
+use crate::venue::Taken;
 
 /// What was found on disk.
 #[derive(Default)]
@@ -26,6 +28,59 @@ pub(crate) struct Recovered {
     pub(crate) disputed: Vec<ClientId>,
     pub(crate) cancels: Vec<(ClientId, Reason)>,
     pub(crate) cursor: u64,
+    /// Slots that traded an instrument on paper before and are to trade it for real now, or the other
+    /// way round: their position would be neither.
+    pub(crate) mixed: BTreeSet<u32>,
+}
+
+impl Recovered {
+    /// Every order that left for a real venue and was not done when the last run ended.
+    pub(crate) fn taken(&self) -> Vec<Taken> {
+        let live = live_orders(&self.journal);
+        let mut open: BTreeMap<ClientId, Taken> = BTreeMap::new();
+        for record in &self.journal {
+            match record {
+                Record::Intent { order, .. } if live.contains(&order.id) => {
+                    let taken = Taken { order: *order, heard: Vec::new(), cancel: None };
+                    open.insert(order.id, taken);
+                }
+                Record::Cancel { id, reason, .. } => {
+                    if let Some(taken) = open.get_mut(id) {
+                        taken.cancel = Some(*reason);
+                    }
+                }
+                Record::Event(event) if event.status.is_final() => {
+                    open.remove(&event.id);
+                }
+                Record::Event(event) => {
+                    if let Some(taken) = open.get_mut(&event.id) {
+                        taken.heard.push(*event);
+                    }
+                }
+                _ => {}
+            }
+        }
+        open.into_values().collect()
+    }
+
+    fn find_mixed(&mut self, live: &[bool], notices: &Notices) {
+        for record in &self.journal {
+            let Record::Intent { order, by } = record else { continue };
+            let now = live.get(order.request.instrument as usize) == Some(&true);
+            if now != by.live && self.mixed.insert(order.id.slot) {
+                let (was, is) = if now { ("paper", "a venue") } else { ("a venue", "paper") };
+                let text = format!(
+                    "slot {} traded on {was} before and is to trade on {is} now: its positions would \
+                     be neither",
+                    order.id.slot
+                );
+                notices.say(
+                    Notice::error("slot-mixed", text)
+                        .fix("give the slot another name; until then it does not trade"),
+                );
+            }
+        }
+    }
 }
 
 /// The journal against the venue's truth, without changing either.
@@ -89,6 +144,13 @@ impl Stores {
         Self { journal, ledger, records }
     }
 
+    /// The journal's own number; without a journal no order is sent, and any will do.
+    pub(crate) fn house(&self) -> u32 {
+        let draw = || RandomState::new().build_hasher().finish() as u32;
+        let drawn = self.journal.as_ref().and_then(|journal| journal.house(draw).ok());
+        drawn.unwrap_or(0)
+    }
+
     pub(crate) fn key(&self, slot: &SlotName, number: usize) -> u32 {
         let known = self.journal.as_ref().map(|journal| journal.slot_number(slot));
         // Without a journal no order is sent, so any number will do.
@@ -127,6 +189,7 @@ impl Stores {
         &self,
         stream: u32,
         saved: &BTreeMap<SlotName, Saved>,
+        live: &[bool],
         notices: &Notices,
     ) -> Result<Recovered, HouseError> {
         let (Some(journal), Some(ledger)) = (&self.journal, &self.ledger) else {
@@ -156,6 +219,7 @@ impl Stores {
         found.truth.extend(repairs.ledger);
         found.journal.extend(repairs.journal);
         found.cancels = repairs.cancels;
+        found.find_mixed(live, notices);
         found.disputed = repairs.disputed;
         if known > 0 {
             let decided = found.journal.iter().filter_map(|record| match record {
@@ -189,6 +253,7 @@ pub(crate) fn told<T>(opened: Result<T, StoreError>, what: &str, notices: &Notic
 
 /// A number for the market stream: other feeds have other numbers, and their events other meanings.
 pub(crate) fn stream_id(plan: &Plan) -> u32 {
-    let digest = Sha256::digest(format!("{:?}{:?}", plan.feeds, plan.instruments));
+    let venues: Vec<_> = plan.venues.iter().map(|venue| (&venue.name, venue.streams)).collect();
+    let digest = Sha256::digest(format!("{:?}{:?}{:?}", plan.feeds, plan.instruments, venues));
     u32::from_le_bytes([digest[0], digest[1], digest[2], digest[3]])
 }

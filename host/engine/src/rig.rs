@@ -4,19 +4,26 @@
 //! Deliberately absent: anything the house does not do itself.
 
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
-use wickd_model::{Digest, Event, Fault, Instrument, Quote, Risk};
+use wickd_egress::limit::Limiter;
+use wickd_model::{Digest, Event, Fault, Instrument, Order, Quote, Risk};
+use wickd_sandbox::exchange::{Said, nouns};
 use wickd_sandbox::{Batch, Runtime};
 use wickd_store::Folder;
 
 use crate::control::{Kitchen, Prepared};
-use crate::desk::Desk;
+use crate::desk::{Desk, Routes};
 use crate::intake::Plugin;
+use crate::io::FillEars;
 use crate::lane::{
     Account, Body, FromLane, Gauge, Lane, LaneParts, OnFailure, SlotSetup, ToLane, Trial, Waker,
 };
+use crate::notice::Notice;
 use crate::orders::{PaperConfig, PaperVenue};
-use crate::plan::{RestartPlan, SlotPlan};
+use crate::plan::{Credentials, RestartPlan, SlotPlan};
+use crate::venue::{Connector, Input, NewsTap, Parts, VenuePlan, Wire};
 
 /// Reports the rig keeps for whoever drains them.
 const REPORTS: usize = 1 << 16;
@@ -81,7 +88,8 @@ impl Rig {
         let folder = Folder::open(state).ok()?;
         let journal = Some(folder.journal().ok()?.into());
         let ledger = Some(folder.ledger().ok()?.into());
-        let (desk, outboxes) = Desk::start(journal, ledger, 1, 1).ok()?;
+        let (desk, outboxes) =
+            Desk::start(journal, ledger, 1, 1, Routes::default(), FillEars::default()).ok()?;
         let (_feed, feed) = rtrb::RingBuffer::new(16);
         let (_mail, mail) = rtrb::RingBuffer::new(16);
         let (reports_in, reports) = rtrb::RingBuffer::new(REPORTS);
@@ -92,6 +100,8 @@ impl Rig {
             outbox: outboxes.into_iter().next()?,
             venue: PaperVenue::new(PaperConfig::default(), instruments),
             waker: Waker::new(),
+            news: Vec::new(),
+            live: Vec::new(),
             start_seq: 0,
             start_ts: 0,
         });
@@ -135,5 +145,111 @@ impl Rig {
             swaps += usize::from(matches!(report, FromLane::Swapped(..)));
         }
         swaps
+    }
+}
+
+/// An adapter without its venue: frames in, a count of what it said out.
+pub struct AdapterRig(crate::venue::Adapter);
+
+impl AdapterRig {
+    /// An instance of `plugin`, bound to instrument 0 under the venue's own name for it.
+    pub fn new(
+        runtime: &Runtime,
+        plugin: &Arc<Plugin>,
+        instrument: &Instrument,
+        native: &str,
+    ) -> Option<Self> {
+        let limits = wickd_model::Limits::default().for_adapter();
+        let (notices, _) = crate::notice::Notices::channel();
+        let mut adapter = crate::venue::Adapter::new(
+            runtime.clone(),
+            limits,
+            Vec::new(),
+            notices,
+            "bench".to_owned(),
+        );
+        adapter.replace(plugin).ok()?;
+        let market = crate::venue::market(instrument, native.to_owned(), "1".to_owned());
+        adapter.bind(vec![market], 0)?;
+        Some(Self(adapter))
+    }
+
+    /// Plans these channels and opens socket 0.
+    pub fn open(&mut self, channels: &[nouns::Channel]) -> Option<()> {
+        self.0.call(0, |guest| guest.plan(channels))?.ok()?;
+        self.0.call(0, |guest| guest.on_open(0))
+    }
+
+    /// Lets it read a reply.
+    pub fn parse(&mut self, operation: &nouns::Operation, response: &nouns::Response) -> bool {
+        matches!(self.0.call(0, |guest| guest.parse(operation, response)), Some(Ok(_)))
+    }
+
+    /// Lets it read a frame; gives what it said.
+    pub fn frame(&mut self, bytes: &[u8], now: u64) -> &[Said] {
+        self.0.call(now, |guest| guest.on_frame(0, bytes, now));
+        &self.0.said
+    }
+}
+
+/// A venue's connector and wire, whose orders come from the caller instead of a desk.
+pub struct VenueRig {
+    ear: SyncSender<Input>,
+    notices: Receiver<Notice>,
+    // The other ends must not look abandoned.
+    _market: Receiver<Event>,
+    _news: rtrb::Consumer<wickd_model::OrderEvent>,
+}
+
+impl VenueRig {
+    /// Starts both threads with this adapter.
+    pub fn start(
+        runtime: &Runtime,
+        plan: VenuePlan,
+        plugin: Arc<Plugin>,
+        instrument: Instrument,
+        credentials: &Credentials,
+    ) -> Option<Self> {
+        let (ear, inputs) = sync_channel(crate::venue::INPUTS_MAX);
+        let (market, heard) = sync_channel(1 << 16);
+        let (ring, news) = rtrb::RingBuffer::new(1 << 12);
+        let (notices, said) = crate::notice::Notices::channel();
+        let clock = crate::clock::WallClock::system();
+        let limiter = Arc::new(Limiter::new(50));
+        let wire = Wire::start(&plan, credentials, ear.clone(), &clock, &limiter).ok()?;
+        let parts = Parts {
+            plan,
+            runtime: runtime.clone(),
+            limits: wickd_model::Limits::default(),
+            instruments: vec![instrument],
+            clock,
+            notices,
+            inputs,
+            wire: wire.orders,
+            market,
+            news: vec![NewsTap { ring, waker: Waker::new() }],
+            lanes: [(1, 0)].into(),
+            house: 1,
+            taken: Vec::new(),
+            random: Box::new(|| 0),
+        };
+        std::thread::spawn(move || Connector::new(parts).run());
+        ear.send(Input::Adapter(plugin)).ok()?;
+        Some(Self { ear, notices: said, _market: heard, _news: news })
+    }
+
+    /// Waits for a notice with this code.
+    pub fn wait(&self, code: &str) -> bool {
+        self.notices.iter().any(|notice| notice.code == code)
+    }
+
+    /// What it has said since.
+    pub fn said(&self) -> Vec<String> {
+        self.notices.try_iter().map(|notice| notice.text).collect()
+    }
+
+    /// Hands an order over, as the desk does once its intent is durable.
+    pub fn send(&self, order: Order) -> bool {
+        self.ear.send(Input::Send(order)).is_ok()
     }
 }

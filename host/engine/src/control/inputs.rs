@@ -82,8 +82,11 @@ impl Control {
         };
         let config = Kitchen::input_config(&plugin, &input.params)?;
         let source = match plugin.manifest.world {
-            World::Strategy => {
-                let text = format!("the input `{name}` is a strategy, not an indicator or signal");
+            other @ (World::Strategy | World::Exchange | World::Feed | World::Utility) => {
+                let kind = other.name();
+                let text = format!(
+                    "the input `{name}` is a plugin of world `{kind}`, not an indicator or signal"
+                );
                 return Err(missing(text));
             }
             // A signal plugin hears what it asked for itself.

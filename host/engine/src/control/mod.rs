@@ -23,16 +23,18 @@ use wickd_store::{Audit, AuditEntry, Journal, Note, Record, Snapshots};
 
 use crate::clock::WallClock;
 use crate::intake::Plugin;
+use crate::io::{BarEars, Worker};
 use crate::lane::{FromLane, ToLane, Waker};
 use crate::market::Speed;
 use crate::notice::{Notice, Notices, Severity};
 use crate::pump::{Pump, Stream, Tap};
+use crate::venue::Ear;
 
 use inputs::NodeControl;
 pub(crate) use prepare::{Kitchen, Prepared};
 use registry::Registry;
 use seating::Pending;
-pub(crate) use slot::{SlotControl, Standing};
+pub(crate) use slot::{Sentence, SlotControl, Standing, Supervision};
 
 /// How often lanes' reports are looked at while nothing else happens.
 const LOOK: Duration = Duration::from_millis(2);
@@ -104,6 +106,7 @@ pub(crate) struct Records {
 pub(crate) struct Source {
     pub(crate) stream: Stream,
     pub(crate) taps: Vec<Tap>,
+    pub(crate) bars: BarEars,
     pub(crate) speed: Speed,
 }
 
@@ -125,6 +128,10 @@ pub(crate) struct Control {
     pub(crate) pump_gauge: Arc<std::sync::OnceLock<Arc<crate::pump::PumpGauge>>>,
     pub(crate) registry: Registry,
     pub(crate) batch: Batch,
+    /// The ears of the venues, which take adapters.
+    pub(crate) venues: Vec<Ear>,
+    /// Those of the I/O tier, who take their plugins.
+    pub(crate) workers: Vec<Worker>,
     /// Generations sent to empty slots and not confirmed yet.
     pub(crate) seating: u32,
     pub(crate) folders_read: bool,
@@ -180,8 +187,8 @@ impl Control {
         if !self.folders_read || self.seating > 0 || waiting || self.finishing.is_some() {
             return;
         }
-        let Some(Source { stream, taps, speed }) = self.source.take() else { return };
-        match stream.pump(taps, speed, self.notices.clone(), self.own.clone()) {
+        let Some(Source { stream, taps, bars, speed }) = self.source.take() else { return };
+        match stream.pump(taps, bars, speed, self.notices.clone(), self.own.clone()) {
             Ok(pump) => {
                 let _ = self.pump_gauge.set(pump.gauge.clone());
                 self.pump = Some(pump);

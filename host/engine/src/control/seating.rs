@@ -4,10 +4,11 @@
 //! lane runs in shadow, cuts over to and keeps on probation. A generation whose state cannot be
 //! carried is warmed up here with the lane's history before it is sent.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
-use wickd_model::Event;
+use wickd_model::{Event, PluginName};
 
 use super::Control;
 use super::prepare::{Kitchen, Prepared, Unprepared};
@@ -15,6 +16,7 @@ use super::slot::Running;
 use crate::intake::Plugin;
 use crate::lane::{Body, HISTORY_EVENTS, NodeId, ToLane};
 use crate::notice::{Detail, Notice};
+use crate::venue::Input;
 
 /// Times a generation that fell behind its lane is warmed up again.
 const CATCH_UPS_MAX: u32 = 5;
@@ -51,6 +53,14 @@ impl Control {
             }
         }
         self.inputs_changed(&plugin);
+        for venue in &self.venues {
+            let best = self.registry.best(&venue.plugin, &venue.range, &BTreeSet::new());
+            if best.is_some_and(|best| best.digest == plugin.digest) {
+                // A venue that has ended needs no adapter.
+                let _ = venue.input.send(Input::Adapter(plugin.clone()));
+            }
+        }
+        self.employ(&plugin.manifest.name);
         for place in 0..self.slots.len() {
             self.consider(place);
         }
@@ -62,6 +72,7 @@ impl Control {
             .plugin(plugin.label(), plugin.digest)
             .place(path.display());
         self.say(notice);
+        self.employ(&plugin.manifest.name);
         for place in 0..self.slots.len() {
             let slot = &self.slots[place];
             let runs = slot.running.as_ref().is_some_and(|r| r.plugin.digest == plugin.digest);
@@ -80,8 +91,21 @@ impl Control {
         }
     }
 
+    /// Gives the I/O tier what is best now of a plugin; nothing where none is left.
+    fn employ(&mut self, name: &PluginName) {
+        for worker in self.workers.iter_mut().filter(|worker| worker.plugin == *name) {
+            worker.employ(self.registry.best(name, &worker.range, &BTreeSet::new()));
+        }
+    }
+
     /// Once every file has been read: which slots have nothing to run.
     pub(super) fn say_who_waits(&mut self) {
+        for worker in self.workers.iter().filter(|worker| worker.is_idle()) {
+            let (plugin, there) = (&worker.plugin, self.registry.versions(&worker.plugin));
+            let text = format!("waits for plugin `{plugin}` {} (there: {there})", worker.range);
+            let notice = Notice::warn("slot-waits", text).slot(&worker.name);
+            self.say(notice.fix(format!("drop a fitting {plugin}.wasm into a watched folder")));
+        }
         for place in 0..self.slots.len() {
             let slot = &self.slots[place];
             if slot.running.is_some() || slot.offered.is_some() || slot.waits_for.is_some() {

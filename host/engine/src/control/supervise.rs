@@ -50,7 +50,7 @@ impl Control {
     fn provenance(&self, place: usize) -> Provenance {
         let slot = &self.slots[place];
         let component = slot.running.as_ref().map_or(Digest([0; 32]), |r| r.plugin.digest);
-        Provenance { component, config: slot.plan.config }
+        Provenance { component, config: slot.plan.config, live: false }
     }
 
     fn seated(&mut self, key: u32, accounts: Accounts) {

@@ -70,7 +70,7 @@ impl Compiler {
             Some(Ok(None)) | None => {}
         }
         let artefact = match &self.worker {
-            Some(worker) => in_child(worker, wasm)?,
+            Some(worker) => in_child(worker, wasm, COMPILE_DEADLINE)?,
             None => compile_artefact(wasm)?,
         };
         let code = self.runtime.load(&artefact)?;
@@ -85,7 +85,7 @@ impl Compiler {
 }
 
 /// Runs the compiler as a child: a bug in it, a bomb for it or a spike of memory stays there.
-fn in_child(worker: &PathBuf, wasm: &[u8]) -> Result<Artefact, NoCode> {
+fn in_child(worker: &PathBuf, wasm: &[u8], deadline: Duration) -> Result<Artefact, NoCode> {
     let mut child = Command::new(worker)
         .arg("compile-worker")
         .env_clear()
@@ -94,7 +94,7 @@ fn in_child(worker: &PathBuf, wasm: &[u8]) -> Result<Artefact, NoCode> {
         .stderr(Stdio::piped())
         .spawn()
         .map_err(NoCode::Spawn)?;
-    let (Some(mut stdin), Some(stdout), Some(stderr)) =
+    let (Some(mut stdin), Some(stdout), Some(mut stderr)) =
         (child.stdin.take(), child.stdout.take(), child.stderr.take())
     else {
         return Err(NoCode::Child("its pipes are gone".into()));
@@ -103,24 +103,72 @@ fn in_child(worker: &PathBuf, wasm: &[u8]) -> Result<Artefact, NoCode> {
     let wasm = wasm.to_vec();
     // The writer ends with the child: a closed pipe is an error it may ignore.
     std::thread::spawn(move || drop(stdin.write_all(&wasm)));
+    // Read beside the artefact and to its end, or a child with much to say would stand still.
+    let said = std::thread::spawn(move || {
+        let mut said = Vec::new();
+        let _ = (&mut stderr).take(ERROR_BYTES_MAX).read_to_end(&mut said);
+        let _ = std::io::copy(&mut stderr, &mut std::io::sink());
+        said
+    });
     std::thread::spawn(move || {
         let mut artefact = Vec::new();
         let read = stdout.take(ARTEFACT_BYTES_MAX).read_to_end(&mut artefact);
-        let mut said = Vec::new();
-        let _ = stderr.take(ERROR_BYTES_MAX).read_to_end(&mut said);
+        let said = said.join().unwrap_or_default();
         let _ = done.send(read.map(|_| (artefact, said)));
     });
-    let answer = answer.recv_timeout(COMPILE_DEADLINE);
+    let answer = answer.recv_timeout(deadline);
     if answer.is_err() {
         let _ = child.kill();
     }
     let status = child.wait().map_err(NoCode::Spawn)?;
     match answer {
-        Err(RecvTimeoutError::Timeout) => Err(NoCode::Deadline(COMPILE_DEADLINE.as_secs())),
+        Err(RecvTimeoutError::Timeout) => Err(NoCode::Deadline(deadline.as_secs())),
         Ok(Ok((artefact, _))) if status.success() => Ok(Artefact::compiled_here(artefact)),
         Ok(Ok((_, said))) if !said.is_empty() => {
-            Err(NoCode::Child(wickd_model::printable(said.trim_ascii(), 400)))
+            // The worker says it in one line; what the runtime adds to that is for its authors.
+            let first = said.trim_ascii().split(|byte| *byte == b'\n').next().unwrap_or_default();
+            Err(NoCode::Child(wickd_model::printable(first, 400)))
         }
         _ => Err(NoCode::Child(format!("it ended with {status}"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    /// What comes of a worker that is this shell script.
+    fn outcome(script: &str, deadline: Duration) -> Result<Artefact, NoCode> {
+        let dir = tempfile::tempdir().unwrap();
+        let worker = dir.path().join("worker");
+        std::fs::write(&worker, format!("#!/bin/sh\n{script}\n")).unwrap();
+        std::fs::set_permissions(&worker, PermissionsExt::from_mode(0o755)).unwrap();
+        in_child(&worker, &[7; 1 << 20], deadline)
+    }
+
+    #[test]
+    fn a_compiler_that_does_not_end_is_killed_at_its_deadline() {
+        let started = Instant::now();
+        let outcome = outcome("exec sleep 1000", Duration::from_millis(50));
+        assert!(matches!(outcome, Err(NoCode::Deadline(_))), "{:?}", outcome.err());
+        assert!(started.elapsed() < Duration::from_secs(100));
+    }
+
+    #[test]
+    fn a_compiler_that_fails_is_quoted_bounded_and_printable() {
+        let second = Duration::from_secs(60);
+        let said = |script| outcome(script, second).map(drop).unwrap_err().to_string();
+        assert_eq!(said("echo no room >&2; echo more >&2; exit 1"), "the compiler failed: no room");
+        assert!(said("exit 3").contains("exit status: 3"));
+        assert!(said("kill -9 $$").contains("signal: 9"));
+        let noise = said("printf '\\033[2J' >&2; head -c 100000 /dev/zero >&2; exit 1");
+        assert!(noise.len() < 2_048 && !noise.chars().any(char::is_control), "{noise:?}");
+    }
+
+    #[test]
+    fn a_compiler_that_takes_no_input_is_no_hindrance() {
+        let outcome = outcome("exec <&-; printf code", Duration::from_secs(60));
+        assert_eq!(outcome.map(|artefact| artefact.bytes().to_vec()).ok(), Some(b"code".to_vec()));
     }
 }

@@ -6,6 +6,7 @@
 //! any effect on what runs; a refused file changes nothing.
 
 mod compile;
+mod described;
 mod watch;
 
 use std::fs::File;
@@ -16,21 +17,24 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
-use notify::Watcher;
+use notify::event::{AccessKind, AccessMode};
+use notify::{EventKind, Watcher};
 use semver::Version;
-use wickd_model::{Digest, Fault, Issue, Limits, Spec, World};
+use wickd_model::{Digest, Fault, Issue, Limits, PluginName, Spec, World};
 use wickd_policy::params::Schema;
 use wickd_policy::{LimitsPatch, MANIFEST_BYTES_MAX, Manifest};
 use wickd_sandbox::{
-    IndicatorGuest, Inspection, Loaded, Runtime, SignalGuest, StrategyGuest, inspect,
+    IndicatorGuest, Loaded, Runtime, SignalGuest, StrategyGuest, exchange::ExchangeGuest, inspect,
 };
 use wickd_store::{BlobCache, Shelf};
 
 pub(crate) use compile::Compiler;
+use described::{described, rights};
 use watch::{Change, Watch, sidecar};
 
 use crate::clock::WallClock;
 use crate::control::ToControl;
+use crate::io;
 use crate::lane::Seat;
 use crate::notice::{Detail, Notice, Notices};
 
@@ -56,6 +60,18 @@ impl Plugin {
     /// Name and version, for people.
     pub fn label(&self) -> String {
         format!("{} {}", self.manifest.name, self.manifest.version)
+    }
+
+    /// A fresh instance outside any venue, to be tried. `None` where it is no exchange adapter.
+    ///
+    /// # Errors
+    /// It faults while it starts.
+    pub fn adapter(
+        &self,
+        runtime: &Runtime,
+        limits: &Limits,
+    ) -> Option<Result<ExchangeGuest, Box<Fault>>> {
+        ExchangeGuest::new(runtime, &self.loaded, limits, crate::seed_of(&self.digest))
     }
 
     /// What it may use: the sidecar's limits over the house's.
@@ -153,7 +169,7 @@ impl Admission {
                 Refusal::new("link", chain(&error), fix)
             })?;
         let limits = patch.over(self.limits);
-        let schema = self.schema(&loaded, &limits, inspection.digest)?;
+        let schema = self.schema(&loaded, &limits, inspection.digest, &manifest.name)?;
         if let Some(shelf) = &self.shelf {
             // The shelf is for rolling back later; without room on it the plugin still runs.
             let _ = shelf.put(bytes, now);
@@ -174,6 +190,7 @@ impl Admission {
         loaded: &Loaded<Seat>,
         limits: &Limits,
         digest: Digest,
+        name: &PluginName,
     ) -> Result<Schema, Refusal> {
         let runtime = &self.compiler.runtime;
         let seat = || Seat::new(limits.signals_per_call);
@@ -189,69 +206,18 @@ impl Admission {
             World::Indicator => IndicatorGuest::new(runtime, loaded, seat(), limits, seed)
                 .ok_or_else(no_world)?
                 .and_then(|mut guest| guest.schema()),
+            World::Exchange => ExchangeGuest::new(runtime, loaded, limits, seed)
+                .ok_or_else(no_world)?
+                .and_then(|mut guest| guest.schema()),
+            World::Feed | World::Utility => io::schema(runtime, loaded, &limits.for_io(), name)
+                .map_err(|error| Refusal::new("schema", error, "free some memory"))?
+                .ok_or_else(no_world)?,
         };
         let specs = specs.map_err(|fault| Refusal::new("schema", &fault, fault.kind.hint()))?;
         Schema::new(specs).map_err(|issues| {
             Refusal::new("schema", list(&issues), "mend the parameter's declaration in the plugin")
         })
     }
-}
-
-/// Version stamp, manifest, sidecar and the requirement on the house itself.
-fn described(
-    inspection: &Inspection,
-    sidecar: Option<&[u8]>,
-) -> Result<(Manifest, LimitsPatch), Refusal> {
-    wickd_policy::wit_compatible(&inspection.wit).map_err(|error| {
-        Refusal::new("version", error, "build it with the SDK of this wickd's version")
-    })?;
-    let manifest = Manifest::parse(&inspection.manifest).map_err(|error| {
-        let reason = format!("the embedded plugin.yaml: {error}");
-        Refusal::new("manifest", reason, "mend the plugin's plugin.yaml and build it again")
-    })?;
-    if manifest.world != inspection.world {
-        let reason = format!(
-            "plugin.yaml says `world: {}`, the component exports `{}`",
-            manifest.world.name(),
-            inspection.world.name()
-        );
-        return Err(Refusal::new("world", reason, "make them agree and build it again"));
-    }
-    let (manifest, patch) = match sidecar {
-        None => (manifest, LimitsPatch::default()),
-        Some(bytes) => {
-            let text = std::str::from_utf8(bytes).map_err(|error| {
-                Refusal::new("manifest", format!("the sidecar: {error}"), "save it as UTF-8")
-            })?;
-            manifest.with_sidecar(text).map_err(|error| {
-                let reason = format!("the sidecar plugin.yaml: {error}");
-                Refusal::new("manifest", reason, "mend the sidecar; it is read again when it rests")
-            })?
-        }
-    };
-    let range = manifest.requires.iter().find(|(name, _)| name.as_str() == wickd_policy::HOST);
-    if let Some((_, range)) = range
-        && !range.matches(&house_version())
-    {
-        let reason = format!("{} needs wickd {range}, this is {}", manifest.name, house_version());
-        return Err(Refusal::new("version", reason, "update wickd, or use an older plugin"));
-    }
-    Ok((manifest, patch))
-}
-
-/// What it imports against what its world may have.
-fn rights(inspection: &Inspection) -> Result<(), Refusal> {
-    for import in &inspection.imports {
-        if let Some(refusal) = wickd_egress::refuse(import) {
-            let fix = "remove what uses the network from the plugin";
-            return Err(Refusal::new("rights", refusal, fix));
-        }
-        wickd_policy::imports_allowed(inspection.world, import).map_err(|denial| {
-            let reason = format!("import `{}`: {}", denial.import, denial.reason);
-            Refusal::new("rights", reason, denial.fix)
-        })?;
-    }
-    Ok(())
 }
 
 /// This wickd's version.
@@ -371,6 +337,14 @@ fn wait_for_hint(wakes: &Receiver<notify::Result<notify::Event>>, wait: Duration
     }
 }
 
+/// Looking through a folder opens it, which must not be a reason to look again.
+fn tells_of_change(kind: EventKind) -> bool {
+    match kind {
+        EventKind::Access(access) => access == AccessKind::Close(AccessMode::Write),
+        _ => true,
+    }
+}
+
 fn watch_folders(
     folders: &[PathBuf],
     hints: Sender<notify::Result<notify::Event>>,
@@ -381,7 +355,13 @@ fn watch_folders(
         Notice::warn("watch-degraded", text)
             .fix("files are found by the periodic rescan; see `rescan_ms`")
     };
-    let mut watcher = match notify::recommended_watcher(hints) {
+    let hear = move |hint: notify::Result<notify::Event>| {
+        if hint.as_ref().map_or(true, |event| tells_of_change(event.kind)) {
+            // Nobody listens any more once the intake ends.
+            let _ = hints.send(hint);
+        }
+    };
+    let mut watcher = match notify::recommended_watcher(hear) {
         Ok(watcher) => watcher,
         Err(error) => {
             notices.say(degraded(&error));
@@ -444,5 +424,26 @@ impl Work {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn looking_wakes_nobody_and_writing_does() {
+        let dir = tempfile::tempdir().unwrap();
+        let (hints, wakes) = channel();
+        let (notices, _heard) = Notices::channel();
+        let watcher = watch_folders(&[dir.path().to_owned()], hints, &notices);
+        assert!(watcher.is_some());
+        for _ in 0..10 {
+            assert_eq!(dir.path().read_dir().unwrap().count(), 0);
+        }
+        // Hints come in order: had looking been one, it would be the first.
+        std::fs::write(dir.path().join("new.wasm"), b"bytes").unwrap();
+        let first = wakes.recv_timeout(Duration::from_secs(60)).unwrap().unwrap();
+        assert!(first.kind.is_create(), "{first:?}");
     }
 }

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use wickd_model::{Digest, Event, Fault, Heard, InstrumentId, OrderEvent, TsNs};
+use wickd_model::{
+    Bar, Digest, Event, Fault, FeedStatus, Heard, InstrumentId, OrderEvent, Quote, Stamp, Trade,
+    TsNs,
+};
 use wickd_sandbox::{Batch, StrategyGuest};
 
 use super::account::Account;
@@ -76,12 +79,12 @@ impl Wants {
     }
 }
 
-/// One thing to be heard.
+/// One thing to be heard, where it stands: only what the guest gets is copied.
 #[derive(Clone, Copy)]
-pub(crate) enum Hearing {
-    Market(Event),
-    Order(OrderEvent),
-    Signal(Heard),
+pub(crate) enum Hearing<'e> {
+    Market(&'e Event),
+    Order(&'e OrderEvent),
+    Signal(&'e Heard),
     Timer(u32, TsNs),
 }
 
@@ -94,21 +97,36 @@ pub(crate) struct Loan<'l> {
 impl Body {
     /// Calls the guest with the account and the inputs at hand.
     #[inline]
-    pub(crate) fn hear(&mut self, what: &Hearing, loan: Loan<'_>) -> Result<(), Box<Fault>> {
+    pub(crate) fn hear(&mut self, what: &Hearing<'_>, loan: Loan<'_>) -> Result<(), Box<Fault>> {
         let seat = self.guest.host_mut();
         seat.account = loan.account.take();
         let reads = !seat.handles.is_empty();
         if reads {
             seat.table = loan.table.take();
         }
-        let outcome = match self.stamped(what) {
-            Hearing::Market(Event::Quote(quote)) => self.guest.on_quote(quote),
-            Hearing::Market(Event::Trade(trade)) => self.guest.on_trade(trade),
-            Hearing::Market(Event::Bar(bar)) => self.guest.on_bar(bar),
-            Hearing::Market(Event::Feed(status)) => self.guest.on_feed(status),
-            Hearing::Order(event) => self.guest.on_order(event),
-            Hearing::Signal(heard) => self.guest.on_signal(heard),
-            Hearing::Timer(id, at) => self.guest.on_timer(id, at),
+        // Everything has a number in this instance's own count; a timer is the plugin's own.
+        self.seq += u64::from(!matches!(what, Hearing::Timer(..)));
+        let seq = self.seq;
+        let outcome = match what {
+            Hearing::Market(Event::Quote(of)) => {
+                self.guest.on_quote(Quote { at: Stamp { seq, ..of.at }, ..*of })
+            }
+            Hearing::Market(Event::Trade(of)) => {
+                self.guest.on_trade(Trade { at: Stamp { seq, ..of.at }, ..*of })
+            }
+            Hearing::Market(Event::Bar(of)) => {
+                self.guest.on_bar(Bar { at: Stamp { seq, ..of.at }, ..*of })
+            }
+            Hearing::Market(Event::Feed(of)) => {
+                self.guest.on_feed(FeedStatus { at: Stamp { seq, ..of.at }, ..*of })
+            }
+            Hearing::Order(of) => {
+                self.guest.on_order(OrderEvent { at: Stamp { seq, ..of.at }, ..**of })
+            }
+            Hearing::Signal(of) => {
+                self.guest.on_signal(Heard { at: Stamp { seq, ..of.at }, ..**of })
+            }
+            Hearing::Timer(id, at) => self.guest.on_timer(*id, *at),
         };
         let seat = self.guest.host_mut();
         *loan.account = seat.account.take();
@@ -141,21 +159,6 @@ impl Body {
             account.end_shadow();
         }
         outcome
-    }
-
-    /// Numbers an event in this instance's own count. A timer is the plugin's own and has none.
-    #[inline]
-    fn stamped(&mut self, what: &Hearing) -> Hearing {
-        let mut what = *what;
-        let at = match &mut what {
-            Hearing::Market(event) => event.at_mut(),
-            Hearing::Order(event) => &mut event.at,
-            Hearing::Signal(heard) => &mut heard.at,
-            Hearing::Timer(..) => return what,
-        };
-        self.seq += 1;
-        at.seq = self.seq;
-        what
     }
 
     /// Feeds it the past: no account at hand, so nothing it decides can leave.

@@ -3,7 +3,7 @@
 //! One lane writes, anyone reads, nothing waits. Every store is relaxed: a reader may see one number
 //! a call older than another, which a display does not mind.
 
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering::Relaxed};
 
 /// Buckets of the time histogram: eight to a doubling, from 1 ns to 2^40 ns.
 const BUCKETS: usize = 8 * 40;
@@ -84,28 +84,30 @@ impl Count {
     }
 }
 
-/// How a time spreads: a fixed log-linear histogram, within an eighth of the true value.
-pub struct Spread(Box<[Count]>);
+/// How a time spreads: a fixed log-linear histogram, within an eighth of the true value. A bucket
+/// counts to four billion samples and stays there; there are two thousand slots of them.
+pub struct Spread(Box<[AtomicU32]>);
 
 impl Default for Spread {
     fn default() -> Self {
-        Self((0..BUCKETS).map(|_| Count::default()).collect())
+        Self((0..BUCKETS).map(|_| AtomicU32::new(0)).collect())
     }
 }
 
 impl Spread {
     #[inline]
     pub(crate) fn record(&self, ns: u64) {
-        self.0[bucket(ns)].add(1);
+        let count = &self.0[bucket(ns)];
+        count.store(count.load(Relaxed).saturating_add(1), Relaxed);
     }
 
     /// The time that `share` (0 to 1) of the samples stay under; 0 without samples.
     pub fn quantile_ns(&self, share: f64) -> u64 {
-        let total: u64 = self.0.iter().map(Count::get).sum();
+        let total: u64 = self.0.iter().map(|count| u64::from(count.load(Relaxed))).sum();
         let wanted = (total as f64 * share).ceil() as u64;
         let mut seen = 0;
         for (place, count) in self.0.iter().enumerate() {
-            seen += count.get();
+            seen += u64::from(count.load(Relaxed));
             if seen >= wanted && seen > 0 {
                 return floor_of(place);
             }

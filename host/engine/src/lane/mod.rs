@@ -21,7 +21,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use wickd_model::{Digest, Event, InstrumentId, TsNs};
+use wickd_model::{Event, InstrumentId, OrderEvent, TsNs};
 use wickd_sandbox::Batch;
 use wickd_store::VenueRecord;
 
@@ -86,6 +86,10 @@ pub(crate) struct LaneParts {
     pub(crate) outbox: Outbox,
     pub(crate) venue: PaperVenue,
     pub(crate) waker: Waker,
+    /// News of orders at real venues, a ring for each.
+    pub(crate) news: Vec<rtrb::Consumer<OrderEvent>>,
+    /// By instrument: its orders go to a real venue.
+    pub(crate) live: Vec<bool>,
     /// Last market event before this run.
     pub(crate) start_seq: u64,
     /// Event time of the first one of this run.
@@ -104,6 +108,8 @@ pub(crate) struct Lane {
     /// The journal takes nothing: nothing is sent any more, ticks go on.
     blocked: bool,
     waker: Waker,
+    news: Vec<rtrb::Consumer<OrderEvent>>,
+    live: Vec<bool>,
     slots: Vec<Slot>,
     nodes: Vec<Node>,
     table: Option<InputTable>,
@@ -125,6 +131,7 @@ impl Reports {
     /// Reports; keeps it for later where control is slow. What waits is bounded by what can happen to
     /// the lane's slots before control answers.
     fn push(&mut self, report: FromLane) {
+        self.flush();
         if self.waiting.is_empty() {
             if let Err(rtrb::PushError::Full(report)) = self.ring.push(report) {
                 self.waiting.push_back(report);
@@ -136,11 +143,13 @@ impl Reports {
 
     /// Reports what may be lost.
     fn push_or_drop(&mut self, report: FromLane) {
+        self.flush();
         if self.waiting.is_empty() {
             let _ = self.ring.push(report);
         }
     }
 
+    /// Hands over what waits, oldest first, as far as there is room.
     fn flush(&mut self) {
         while let Some(report) = self.waiting.pop_front() {
             if let Err(rtrb::PushError::Full(report)) = self.ring.push(report) {
@@ -175,6 +184,8 @@ impl Lane {
             truth: Vec::new(),
             blocked: false,
             waker: parts.waker,
+            news: parts.news,
+            live: parts.live,
             slots: Vec::new(),
             nodes: Vec::new(),
             table: Some(vec![InputView::default(); NODES_MAX].into_boxed_slice()),
@@ -193,6 +204,9 @@ impl Lane {
             while let Ok(mail) = self.mail.pop() {
                 self.take(mail);
             }
+            self.hear_news();
+            // Not only when there is nothing else to do: a lane behind its feed is never idle.
+            self.reports.flush();
             match self.feed.pop() {
                 Ok(event) => {
                     self.tick(&event);
@@ -204,16 +218,16 @@ impl Lane {
         self.finish();
     }
 
-    /// Nothing to do: report what waits, look again a while, then sleep.
+    /// Nothing to do: look again a while, then sleep.
     fn idle(&mut self, spins: &mut u32) {
-        self.reports.flush();
         *spins += 1;
         if *spins < SPINS_MAX {
             return std::hint::spin_loop();
         }
         self.waker.asleep.store(true, Ordering::SeqCst);
         // What came between the last look and the flag is seen here.
-        if self.feed.is_empty() && self.mail.is_empty() {
+        let quiet = self.news.iter().all(|ring| ring.is_empty());
+        if quiet && self.feed.is_empty() && self.mail.is_empty() {
             std::thread::park_timeout(IDLE);
         }
         self.waker.asleep.store(false, Ordering::SeqCst);
@@ -368,26 +382,12 @@ impl Lane {
             Err(Offered::Refused(reason, body)) => (Refusal::State(reason), body),
             Err(Offered::NewFailed(fault, body)) => (Refusal::Failed(fault), body),
             Err(Offered::OldFailed(fault, body, dead)) => {
-                self.old_failed(place, fault, dead, digest);
+                self.tell_fault(place, Role::Live, fault, dead, Some(digest));
                 return self.seat(key, body, 0, false);
             }
         };
         let (refusal, body) = refusal;
         self.reports.push(FromLane::Refused { key, digest, refusal, body: Some(body) });
-    }
-
-    fn old_failed(
-        &mut self,
-        place: usize,
-        fault: Box<wickd_model::Fault>,
-        dead: Box<Body>,
-        new: Digest,
-    ) {
-        let slot = &mut self.slots[place];
-        slot.gauge.faults.add(1);
-        slot.last_digest = dead.digest;
-        let key = slot.key;
-        self.tell_fault(key, Role::Live, fault, dead, Some(new));
     }
 
     fn save(&mut self, key: u32) {
@@ -407,9 +407,7 @@ impl Lane {
                     }
                     None => None,
                 };
-                slot.gauge.faults.add(1);
-                slot.last_digest = dead.digest;
-                self.tell_fault(key, Role::Live, fault, dead, took_over);
+                self.tell_fault(place, Role::Live, fault, dead, took_over);
                 if took_over.is_none() {
                     self.slots[place].gauge.generation.set(0);
                     self.act_on_orders(place);
@@ -465,5 +463,30 @@ impl Lane {
             self.act_on_orders(place);
         }
         self.reports.push(FromLane::Stopped(self.slots[place].key));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_that_had_to_wait_goes_out_before_the_next_one() {
+        let (ring, mut control) = rtrb::RingBuffer::new(2);
+        let mut reports = Reports { ring, waiting: VecDeque::new() };
+        (0..4).for_each(|key| reports.push(FromLane::Stopped(key)));
+        let mut heard = Vec::new();
+        let mut hear = |reports: &mut Reports, next| {
+            while let Ok(FromLane::Stopped(key)) = control.pop() {
+                heard.push(key);
+            }
+            reports.push(FromLane::Stopped(next));
+            heard.clone()
+        };
+        assert_eq!(hear(&mut reports, 4), [0, 1]);
+        // A lane that is never idle tells what waits all the same.
+        assert_eq!(hear(&mut reports, 5), [0, 1, 2, 3]);
+        assert_eq!(hear(&mut reports, 6), [0, 1, 2, 3, 4, 5]);
+        assert!(reports.waiting.is_empty());
     }
 }

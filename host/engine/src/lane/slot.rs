@@ -95,7 +95,7 @@ impl Slot {
     /// Lets the live generation hear something, then the twin. Staged intents stay in the account
     /// until the caller commits them; those of a call that failed are gone.
     #[inline]
-    pub(crate) fn hear(&mut self, what: &Hearing, table: &mut Option<InputTable>) -> Heard {
+    pub(crate) fn hear(&mut self, what: &Hearing<'_>, table: &mut Option<InputTable>) -> Heard {
         let Some(live) = &mut self.live else { return Heard::Fine };
         let timed = self.calls.is_multiple_of(TIME_EVERY_CALLS).then(Instant::now);
         self.calls += 1;
@@ -115,7 +115,7 @@ impl Slot {
         }
     }
 
-    fn twin_hears(&mut self, what: &Hearing, table: &mut Option<InputTable>) -> Heard {
+    fn twin_hears(&mut self, what: &Hearing<'_>, table: &mut Option<InputTable>) -> Heard {
         let (Some(mut twin), Some(account)) = (self.twin.take(), &mut self.account) else {
             return Heard::Fine;
         };
@@ -140,10 +140,9 @@ impl Slot {
     fn live_failed(
         &mut self,
         fault: Box<Fault>,
-        what: &Hearing,
+        what: &Hearing<'_>,
         table: &mut Option<InputTable>,
     ) -> Heard {
-        self.gauge.faults.add(1);
         if let Some(account) = &mut self.account {
             account.drop_staged();
         }

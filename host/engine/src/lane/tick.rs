@@ -49,14 +49,14 @@ impl Lane {
                 account.on_market(event);
             }
             if slot.live.as_ref().is_some_and(|live| live.wants.event(event)) {
-                self.slot_hears(place, &Hearing::Market(*event));
+                self.slot_hears(place, &Hearing::Market(event));
             }
         }
     }
 
     /// Lets one slot hear something, commits what it staged, and makes a cut that is due.
     #[inline]
-    fn slot_hears(&mut self, place: usize, what: &Hearing) {
+    fn slot_hears(&mut self, place: usize, what: &Hearing<'_>) {
         let slot = &mut self.slots[place];
         let Some(live) = &slot.live else { return };
         let generation = live.generation;
@@ -150,7 +150,7 @@ impl Lane {
                     continue;
                 };
                 let heard = HeardSignal { at, input: handle as u32, signal: *signal };
-                self.slot_hears(place, &Hearing::Signal(heard));
+                self.slot_hears(place, &Hearing::Signal(&heard));
             }
         }
         emitted.clear();
@@ -222,9 +222,20 @@ impl Lane {
         }
         slot.gauge.fills.add(u64::from(event.last_size > 0));
         slot.show_worth();
-        self.slot_hears(place, &Hearing::Order(event));
+        self.slot_hears(place, &Hearing::Order(&event));
         if self.slots[place].flattening {
             self.flatten(place);
+        }
+    }
+
+    /// What real venues have to say of orders, at the event time the lane has reached.
+    #[inline]
+    pub(super) fn hear_news(&mut self) {
+        for ring in 0..self.news.len() {
+            while let Ok(mut event) = self.news[ring].pop() {
+                (event.at.seq, event.at.ts_event) = (self.seq, self.now);
+                self.order_news(event);
+            }
         }
     }
 
@@ -237,15 +248,18 @@ impl Lane {
         let slot = &mut self.slots[place];
         let Some(account) = &mut slot.account else { return };
         let component = slot.live.as_ref().map_or(slot.last_digest, |live| live.digest);
-        let by = Provenance { component, config: slot.config };
-        let (outbox, venue, now, seq) = (&mut self.outbox, &mut self.venue, self.now, self.seq);
+        let by = Provenance { component, config: slot.config, live: false };
+        let (outbox, venue, live) = (&mut self.outbox, &mut self.venue, &self.live);
+        let (now, seq) = (self.now, self.seq);
         let (mut intents, mut turned_away) = (0, Vec::new());
         account.commit(|staged| {
             intents += 1;
             match staged {
                 Staged::Order(order) => {
-                    outbox.push(Outbound::Intent(order, by));
-                    if venue.submit(&order, now).is_err() {
+                    // What goes to a real venue leaves from the desk, once it is durable.
+                    let leaves = live.get(order.request.instrument as usize) == Some(&true);
+                    outbox.push(Outbound::Intent(order, Provenance { live: leaves, ..by }));
+                    if !leaves && venue.submit(&order, now).is_err() {
                         turned_away.push(rejected(&order, now));
                     }
                 }
@@ -301,22 +315,29 @@ impl Lane {
             let digest = twin.body.digest;
             self.reports.push(FromLane::Refused { key, digest, refusal, body: Some(twin.body) });
         } else if let Refused::OldFailed { fault, dead, accounts } = refused {
-            self.tell_fault(key, Role::Live, fault, dead, Some(accounts.to));
+            self.tell_fault(place, Role::Live, fault, dead, Some(accounts.to));
             self.reports.push(FromLane::Swapped(key, *accounts));
         }
     }
 
-    /// Reports a failure, and hands out the dead: it is dropped where unmapping disturbs no tick.
+    /// Counts and reports a failure, and hands out the dead: it is dropped where unmapping disturbs no
+    /// tick. A twin's failure is not its slot's.
     #[cold]
     pub(super) fn tell_fault(
         &mut self,
-        key: u32,
+        place: usize,
         role: Role,
         fault: Box<wickd_model::Fault>,
         dead: Box<super::body::Body>,
         took_over: Option<wickd_model::Digest>,
     ) {
         let (digest, market_seq) = (dead.digest, self.seq);
+        let slot = &mut self.slots[place];
+        let key = slot.key;
+        if role == Role::Live {
+            slot.gauge.faults.add(1);
+            slot.last_digest = digest;
+        }
         self.reports.push(FromLane::Fault { key, role, fault, digest, took_over, market_seq });
         self.reports.push(FromLane::Retired(Retired::Body(dead)));
     }
@@ -324,15 +345,13 @@ impl Lane {
     /// A call failed. The slot has already let its twin take over, if it had one.
     #[cold]
     fn failed(&mut self, place: usize, heard: Heard) {
-        let key = self.slots[place].key;
         match heard {
             Heard::Fine => {}
             Heard::TwinFailed { fault, dead } => {
-                self.tell_fault(key, Slot::role_of(dead.kind), fault, dead.body, None);
+                self.tell_fault(place, Slot::role_of(dead.kind), fault, dead.body, None);
             }
             Heard::LiveFailed { fault, dead, took_over } => {
-                self.slots[place].last_digest = dead.digest;
-                self.tell_fault(key, Role::Live, fault, dead, took_over);
+                self.tell_fault(place, Role::Live, fault, dead, took_over);
                 if took_over.is_none() {
                     self.act_on_orders(place);
                 }

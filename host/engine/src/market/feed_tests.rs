@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use wickd_model::Instrument;
+use wickd_model::{Instrument, Product};
 
 use super::*;
 use crate::market::{FloatNoise, OnBrokenRow};
@@ -14,6 +14,7 @@ pub(in crate::market) fn instrument(id: u32) -> Instrument {
         epoch: 1,
         venue: "paper".to_owned(),
         symbol: format!("A{id}-B"),
+        product: Product::Spot,
         base: format!("A{id}"),
         quote: "B".to_owned(),
         price_scale: 2,

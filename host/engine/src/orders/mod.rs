@@ -12,10 +12,10 @@ mod paper;
 mod rate;
 mod reconcile;
 #[cfg(test)]
-mod samples;
+pub(crate) mod samples;
 
 pub(crate) use book::{Applied, Book, OpenOrder, Staged};
 pub(crate) use gate::{Call, check, check_cancel};
 pub use paper::PaperConfig;
 pub(crate) use paper::PaperVenue;
-pub(crate) use reconcile::reconcile;
+pub(crate) use reconcile::{live_orders, reconcile};

@@ -40,7 +40,11 @@ struct Known {
 
 /// Compares everything the journal and the ledger remember.
 pub(crate) fn reconcile(journal: &[Record], ledger: &[VenueRecord]) -> Repairs {
-    let known = gather(journal, ledger);
+    // Real venues are asked themselves, and have no ledger here.
+    let live = live_orders(journal);
+    let paper = journal.iter().filter(|record| !id_of(record).is_some_and(|id| live.contains(&id)));
+    let journal: Vec<Record> = paper.copied().collect();
+    let known = gather(&journal, ledger);
     let mut repairs = Repairs::default();
     let disputed = known.iter().filter(|(_, known)| known.is_disputed()).map(|(id, _)| *id);
     let disputed: BTreeSet<ClientId> = disputed.collect();
@@ -57,7 +61,7 @@ pub(crate) fn reconcile(journal: &[Record], ledger: &[VenueRecord]) -> Repairs {
         }
     }
     let mut arrived = BTreeSet::new();
-    for record in journal {
+    for record in &journal {
         match record {
             Record::Event(event) if is_venues(event) && !disputed.contains(&event.id) => {
                 let of = &known[&event.id];
@@ -85,6 +89,25 @@ pub(crate) fn reconcile(journal: &[Record], ledger: &[VenueRecord]) -> Repairs {
     }
     repairs.disputed = disputed.into_iter().collect();
     repairs
+}
+
+/// The orders that left for real venues.
+pub(crate) fn live_orders(journal: &[Record]) -> BTreeSet<ClientId> {
+    let live = journal.iter().filter_map(|record| match record {
+        Record::Intent { order, by } => by.live.then_some(order.id),
+        _ => None,
+    });
+    live.collect()
+}
+
+/// Which order a record is about.
+fn id_of(record: &Record) -> Option<ClientId> {
+    match record {
+        Record::Intent { order, .. } | Record::Adopted(order) => Some(order.id),
+        Record::Cancel { id, .. } => Some(*id),
+        Record::Event(event) => Some(event.id),
+        Record::Note { .. } => None,
+    }
 }
 
 fn gather(journal: &[Record], ledger: &[VenueRecord]) -> BTreeMap<ClientId, Known> {

@@ -6,18 +6,19 @@
 use proptest::prelude::*;
 use wickd_model::{
     Aggressor, ClientId, Event, FeedState, FeedStatus, Instrument, Kind, Order, OrderEvent,
-    OrderRequest, Quote, Reason, Risk, Side, Stamp, Status, Tif, Trade,
+    OrderRequest, Product, Quote, Reason, Risk, Side, Stamp, Status, Tif, Trade,
 };
 
 use super::{Book, PaperConfig, PaperVenue};
 
 /// Price scale 2 and size scale 6, so a raw amount is cash.
-pub(super) fn instrument(id: u32) -> Instrument {
+pub(crate) fn instrument(id: u32) -> Instrument {
     Instrument {
         id,
         epoch: 1,
         venue: "binance".to_owned(),
         symbol: "BTC-USDT".to_owned(),
+        product: Product::Spot,
         base: "BTC".to_owned(),
         quote: "USDT".to_owned(),
         price_scale: 2,

@@ -8,7 +8,8 @@ use super::super::samples::{Step, a_day, limit, live, order, venue};
 use super::super::{Applied, Book, PaperConfig, PaperVenue};
 use super::*;
 
-const BY: Provenance = Provenance { component: Digest([1; 32]), config: Digest([2; 32]) };
+const BY: Provenance =
+    Provenance { component: Digest([1; 32]), config: Digest([2; 32]), live: false };
 
 fn intent(order: Order) -> Record {
     Record::Intent { order, by: BY }

@@ -1,0 +1,67 @@
+//! What a component says of itself, and what it may import: decided before it is compiled.
+//!
+//! Comes in: an inspection and perhaps a sidecar. Goes out: its manifest with the operator's limits, or
+//! a refusal. Deliberately absent: reading files, and running anything.
+
+use wickd_policy::{LimitsPatch, Manifest};
+use wickd_sandbox::Inspection;
+
+use super::{Refusal, house_version};
+
+/// Version stamp, manifest, sidecar and the requirement on the house itself.
+pub(super) fn described(
+    inspection: &Inspection,
+    sidecar: Option<&[u8]>,
+) -> Result<(Manifest, LimitsPatch), Refusal> {
+    wickd_policy::wit_compatible(&inspection.wit).map_err(|error| {
+        Refusal::new("version", error, "build it with the SDK of this wickd's version")
+    })?;
+    let manifest = Manifest::parse(&inspection.manifest).map_err(|error| {
+        let reason = format!("the embedded plugin.yaml: {error}");
+        Refusal::new("manifest", reason, "mend the plugin's plugin.yaml and build it again")
+    })?;
+    if manifest.world != inspection.world {
+        let reason = format!(
+            "plugin.yaml says `world: {}`, the component exports `{}`",
+            manifest.world.name(),
+            inspection.world.name()
+        );
+        return Err(Refusal::new("world", reason, "make them agree and build it again"));
+    }
+    let (manifest, patch) = match sidecar {
+        None => (manifest, LimitsPatch::default()),
+        Some(bytes) => {
+            let text = std::str::from_utf8(bytes).map_err(|error| {
+                Refusal::new("manifest", format!("the sidecar: {error}"), "save it as UTF-8")
+            })?;
+            manifest.with_sidecar(text).map_err(|error| {
+                let reason = format!("the sidecar plugin.yaml: {error}");
+                Refusal::new("manifest", reason, "mend the sidecar; it is read again when it rests")
+            })?
+        }
+    };
+    let range = manifest.requires.iter().find(|(name, _)| name.as_str() == wickd_policy::HOST);
+    if let Some((_, range)) = range
+        && !range.matches(&house_version())
+    {
+        let reason = format!("{} needs wickd {range}, this is {}", manifest.name, house_version());
+        return Err(Refusal::new("version", reason, "update wickd, or use an older plugin"));
+    }
+    Ok((manifest, patch))
+}
+
+/// What it imports against what its world may have.
+pub(super) fn rights(inspection: &Inspection) -> Result<(), Refusal> {
+    for import in &inspection.imports {
+        let leads_out = wickd_egress::refuse(import);
+        if let Some(refusal) = leads_out.filter(|_| !inspection.world.calls_out()) {
+            let fix = "remove what uses the network from the plugin";
+            return Err(Refusal::new("rights", refusal, fix));
+        }
+        wickd_policy::imports_allowed(inspection.world, import).map_err(|denial| {
+            let reason = format!("import `{}`: {}", denial.import, denial.reason);
+            Refusal::new("rights", reason, denial.fix)
+        })?;
+    }
+    Ok(())
+}

@@ -1,0 +1,204 @@
+//! What waits for a utility, and the ears that put it there.
+//!
+//! Comes in: whatever happens, on the thread where it happens. Goes out: happenings, one by one, the
+//! oldest first. Putting never waits longer than it takes to move one: when the inbox is full the
+//! oldest is dropped and counted, for what is new matters more to whoever watches. Deliberately absent:
+//! any knowledge of who takes them out.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::Notify;
+use wickd_model::{Event, Instrument, SlotName};
+use wickd_sandbox::io::{Happening, Notice as Heard, Severity as Level};
+use wickd_store::Record;
+
+use super::{Hears, UtilityPlan};
+use crate::clock::WallClock;
+use crate::market::BarBuilder;
+use crate::notice::{Notice, Severity};
+
+/// One utility's inbox.
+pub(crate) struct Inbox {
+    name: SlotName,
+    pub(crate) hears: Hears,
+    max: usize,
+    waiting: Mutex<VecDeque<Happening>>,
+    bell: Notify,
+    dropped: AtomicU64,
+    clock: WallClock,
+}
+
+impl Inbox {
+    pub(crate) fn new(plan: &UtilityPlan, clock: WallClock) -> Self {
+        Self {
+            name: plan.name.clone(),
+            hears: plan.hears.clone(),
+            max: plan.queue_max.max(1),
+            waiting: Mutex::default(),
+            bell: Notify::new(),
+            dropped: AtomicU64::new(0),
+            clock,
+        }
+    }
+
+    fn put(&self, happening: Happening) {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        if waiting.len() >= self.max {
+            waiting.pop_front();
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+        waiting.push_back(happening);
+        drop(waiting);
+        self.bell.notify_one();
+    }
+
+    /// Puts a notice in, where it is to be heard. What is about the utility itself it does not hear: a
+    /// webhook that is denied would be told of it through the same webhook, for ever.
+    pub(crate) fn notice(&self, notice: &Notice) {
+        let own = notice.slot.as_deref() == Some(self.name.as_str());
+        if own || self.hears.notices.is_none_or(|least| notice.severity < least) {
+            return;
+        }
+        let text = |of: &Option<String>| of.clone().unwrap_or_default();
+        self.put(Happening::Notice(Heard {
+            at: self.clock.now_ns(),
+            code: notice.code.to_owned(),
+            severity: match notice.severity {
+                Severity::Info => Level::Info,
+                Severity::Warn => Level::Warn,
+                Severity::Error => Level::Error,
+            },
+            slot: text(&notice.slot),
+            plugin: text(&notice.plugin),
+            digest: notice.digest.map(|digest| digest.to_string()).unwrap_or_default(),
+            place: text(&notice.place),
+            text: notice.text.clone(),
+            fix: text(&notice.fix),
+        }));
+    }
+
+    /// The next one, when there is one.
+    pub(crate) async fn take(&self) -> Happening {
+        loop {
+            if let Some(happening) = self.try_take() {
+                return happening;
+            }
+            self.bell.notified().await;
+        }
+    }
+
+    pub(crate) fn try_take(&self) -> Option<Happening> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
+    }
+
+    /// What was never taken out, with what still waits.
+    pub(crate) fn dropped(&self) -> u64 {
+        let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner).len();
+        self.dropped.load(Ordering::Relaxed) + waiting as u64
+    }
+}
+
+/// The desk's end: fills that are durable.
+#[derive(Default)]
+pub(crate) struct FillEars {
+    inboxes: Vec<Arc<Inbox>>,
+    slots: Arc<BTreeMap<u32, SlotName>>,
+}
+
+impl FillEars {
+    pub(crate) fn new(inboxes: Vec<Arc<Inbox>>, slots: Arc<BTreeMap<u32, SlotName>>) -> Self {
+        Self { inboxes, slots }
+    }
+
+    pub(crate) fn hear(&self, record: &Record) {
+        let Record::Event(event) = record else { return };
+        if event.last_size == 0 {
+            return;
+        }
+        for inbox in &self.inboxes {
+            let slot = self.slots.get(&event.id.slot).map(ToString::to_string);
+            inbox.put(Happening::Fill { slot: slot.unwrap_or_default(), event: *event });
+        }
+    }
+}
+
+/// The pump's end: bars of its own making, for a lane's are the lane's.
+pub(crate) struct BarEars(Vec<(BarBuilder, Arc<Inbox>)>);
+
+impl BarEars {
+    pub(crate) fn new(inboxes: &[Arc<Inbox>], instruments: &[Instrument]) -> Self {
+        let mut all = Vec::new();
+        for inbox in inboxes {
+            for secs in &inbox.hears.bars {
+                let builders = instruments.iter().filter_map(|of| BarBuilder::new(of.id, *secs));
+                all.extend(builders.map(|builder| (builder, inbox.clone())));
+            }
+        }
+        Self(all)
+    }
+
+    #[inline]
+    pub(crate) fn hear(&mut self, event: &Event) {
+        for (builder, inbox) in &mut self.0 {
+            let closed = match event {
+                Event::Trade(trade) => builder.trade(trade),
+                other => builder.advance(other.at().ts_event),
+            };
+            if let Some(bar) = closed {
+                inbox.put(Happening::Bar(bar));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::RestartPlan;
+
+    fn inbox(hears: Hears, queue_max: usize) -> Inbox {
+        let plan = UtilityPlan {
+            name: "alerts".parse().unwrap(),
+            plugin: "alert-webhook".parse().unwrap(),
+            range: semver::VersionReq::STAR,
+            settings: Vec::new(),
+            limits: Default::default(),
+            network: Default::default(),
+            hears,
+            queue_max,
+            restart: RestartPlan::default(),
+        };
+        Inbox::new(&plan, WallClock::set_by(Arc::default()))
+    }
+
+    fn codes(inbox: &Inbox) -> Vec<String> {
+        let mut codes = Vec::new();
+        while let Some(Happening::Notice(notice)) = inbox.try_take() {
+            codes.push(notice.code);
+        }
+        codes
+    }
+
+    #[test]
+    fn a_full_inbox_drops_the_oldest_and_counts_it() {
+        let inbox = inbox(Hears { notices: Some(Severity::Info), ..Hears::default() }, 2);
+        for code in ["one", "two", "three", "four"] {
+            inbox.notice(&Notice::info(code, "something"));
+        }
+        assert_eq!(inbox.dropped(), 4, "two dropped, two waiting");
+        assert_eq!(codes(&inbox), ["three", "four"]);
+        assert_eq!(inbox.dropped(), 2);
+    }
+
+    #[test]
+    fn it_hears_what_is_grave_enough_and_nothing_about_itself() {
+        let inbox = inbox(Hears { notices: Some(Severity::Warn), ..Hears::default() }, 9);
+        inbox.notice(&Notice::info("light", "."));
+        inbox.notice(&Notice::warn("own", ".").slot("alerts"));
+        inbox.notice(&Notice::warn("other", ".").slot("trader"));
+        inbox.notice(&Notice::error("grave", "."));
+        assert_eq!(codes(&inbox), ["other", "grave"]);
+    }
+}

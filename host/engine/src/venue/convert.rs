@@ -1,0 +1,135 @@
+//! The nouns of `wit/exchange.wit` and the nouns of the house, one into the other.
+
+use wickd_model::{
+    Aggressor, CASH_SCALE, Cash, Instrument, Kind, Product, Reason, Side, Status, Tif, parse_scaled,
+};
+use wickd_sandbox::exchange::nouns;
+
+pub(super) fn side(side: Side) -> nouns::Side {
+    match side {
+        Side::Buy => nouns::Side::Buy,
+        Side::Sell => nouns::Side::Sell,
+    }
+}
+
+pub(super) fn kind(kind: Kind) -> nouns::OrderKind {
+    match kind {
+        Kind::Market => nouns::OrderKind::Market,
+        Kind::Limit => nouns::OrderKind::Limit,
+    }
+}
+
+pub(super) fn tif(tif: Tif) -> nouns::TimeInForce {
+    match tif {
+        Tif::Gtc => nouns::TimeInForce::Gtc,
+        Tif::Ioc => nouns::TimeInForce::Ioc,
+        Tif::Fok => nouns::TimeInForce::Fok,
+    }
+}
+
+pub(super) fn product(product: Product) -> nouns::Product {
+    match product {
+        Product::Spot => nouns::Product::Spot,
+        Product::Margin => nouns::Product::Margin,
+        Product::Perpetual => nouns::Product::Perpetual,
+        Product::DatedFuture => nouns::Product::DatedFuture,
+        Product::Option => nouns::Product::Option,
+    }
+}
+
+pub(super) fn status(status: nouns::OrderStatus) -> Status {
+    match status {
+        nouns::OrderStatus::Pending => Status::Pending,
+        nouns::OrderStatus::Open => Status::Open,
+        nouns::OrderStatus::PartlyFilled => Status::PartlyFilled,
+        nouns::OrderStatus::Filled => Status::Filled,
+        nouns::OrderStatus::Cancelled => Status::Cancelled,
+        nouns::OrderStatus::Rejected => Status::Rejected,
+        nouns::OrderStatus::Expired => Status::Expired,
+        nouns::OrderStatus::Unknown => Status::Unknown,
+    }
+}
+
+pub(super) fn reason(reason: nouns::OrderReason) -> Reason {
+    match reason {
+        nouns::OrderReason::None => Reason::None,
+        nouns::OrderReason::Requested => Reason::Requested,
+        nouns::OrderReason::Host => Reason::Host,
+        nouns::OrderReason::VenueRule => Reason::VenueRule,
+        nouns::OrderReason::InsufficientFunds => Reason::InsufficientFunds,
+        nouns::OrderReason::WouldTake => Reason::WouldTake,
+        nouns::OrderReason::Unfilled => Reason::Unfilled,
+        nouns::OrderReason::VenueFault => Reason::VenueFault,
+    }
+}
+
+pub(super) fn aggressor(aggressor: nouns::Aggressor) -> Aggressor {
+    match aggressor {
+        nouns::Aggressor::Buyer => Aggressor::Buyer,
+        nouns::Aggressor::Seller => Aggressor::Seller,
+        nouns::Aggressor::None => Aggressor::None,
+    }
+}
+
+/// A fee in the quote asset: as it is, or at the fill's price where it was paid in the base asset.
+/// One in a third asset has no price here and counts as nothing; its balance tells.
+pub(super) fn fee(fill: &nouns::FillReport, instrument: &Instrument) -> Cash {
+    let Some(fee) = cash(&fill.fee) else { return 0 };
+    if fill.fee_asset == instrument.quote {
+        return fee;
+    }
+    if fill.fee_asset != instrument.base {
+        return 0;
+    }
+    let scale = 10i128.pow(u32::from(instrument.price_scale));
+    i64::try_from(i128::from(fee) * i128::from(fill.price) / scale).unwrap_or(0)
+}
+
+/// Decimal text at the scale of cash, finer digits cut off.
+fn cash(text: &str) -> Option<Cash> {
+    let cut = match text.split_once('.') {
+        Some((_, part)) => text.len() - part.len() + part.len().min(usize::from(CASH_SCALE)),
+        None => text.len(),
+    };
+    parse_scaled(text.get(..cut)?, CASH_SCALE).ok()
+}
+
+/// Where the operator's rules of an instrument are looser than the venue's; finer ones than the
+/// venue's would be refused order by order.
+pub(super) fn disagreement(instrument: &Instrument, listing: &nouns::Listing) -> Option<String> {
+    if !listing.tradable {
+        return Some("it is suspended or delisted".to_owned());
+    }
+    let rules = [
+        ("price_step", instrument.price_step, instrument.price_scale, &listing.price_step),
+        ("qty_step", instrument.qty_step, instrument.size_scale, &listing.size_step),
+    ];
+    for (name, ours, scale, theirs) in rules {
+        let Ok(step) = parse_scaled(theirs, scale) else {
+            return Some(format!("the venue's {name} is {theirs}, finer than the scale {scale}"));
+        };
+        if step > 0 && ours % step != 0 {
+            let ours = wickd_model::print_scaled(ours, scale);
+            return Some(format!("`{name}` is {ours} here and {theirs} at the venue"));
+        }
+    }
+    let theirs = parse_scaled(&listing.min_size, instrument.size_scale).unwrap_or(0);
+    (instrument.min_qty < theirs).then(|| {
+        let ours = wickd_model::print_scaled(instrument.min_qty, instrument.size_scale);
+        format!("`min_qty` is {ours} here and {} at the venue", listing.min_size)
+    })
+}
+
+/// A number in digits and lower-case letters: short, and taken by every venue.
+pub(super) fn base36(number: u64) -> String {
+    let mut digits = Vec::new();
+    let mut rest = number;
+    loop {
+        let digit = char::from_digit((rest % 36) as u32, 36).unwrap_or('0');
+        digits.push(digit);
+        rest /= 36;
+        if rest == 0 {
+            return digits.into_iter().rev().collect();
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! A venue: one adapter, its sockets, its orders.
+//!
+//! Comes in: durable intents from the desk, admitted adapters from control, bytes from the wire. Goes
+//! out: market events to the pump, order news to the lanes, requests and frames to the wire. Each
+//! venue has two threads. The *connector* owns the adapter and everything that is known; it waits for
+//! inputs and never for a socket. The *wire* owns the sockets and knows nothing but bytes: it is the
+//! edge, and another one can stand in for it. Deliberately absent: paper trading, which lives in the
+//! lanes, and keys, which the wire gives to egress and to nobody else.
+
+mod adapter;
+mod book;
+mod connector;
+mod convert;
+mod denials;
+mod probe;
+mod streams;
+mod tracker;
+mod wire;
+mod wiring;
+
+use std::sync::Arc;
+
+use semver::VersionReq;
+use wickd_model::{ClientId, InstrumentId, Order, OrderEvent, PluginName, Reason, TsNs};
+use wickd_policy::net::Grants;
+use wickd_policy::params::Setting;
+use wickd_policy::venue::Endpoint;
+use wickd_sandbox::exchange::nouns::{Request, Response, Socket};
+
+use crate::intake::Plugin;
+
+pub(crate) use adapter::{Adapter, market};
+pub(crate) use connector::{Connector, Parts, Taken};
+pub use probe::{Probe, ProbeError};
+pub(crate) use wire::Wire;
+pub use wire::WireError;
+pub(crate) use wiring::{Ear, Running, Start, Wiring};
+
+/// Inputs a connector may have waiting. When it is full the wire stops reading its sockets, and the
+/// desk waits.
+pub(crate) const INPUTS_MAX: usize = 8_192;
+
+/// A venue as the operator configured it.
+#[derive(Clone, Debug)]
+pub struct VenuePlan {
+    /// What instruments call it.
+    pub name: String,
+    /// Its adapter.
+    pub plugin: PluginName,
+    /// Which versions of it.
+    pub range: VersionReq,
+    /// The adapter's parameters.
+    pub settings: Vec<Setting>,
+    /// Other addresses for the manifest's endpoints: a testnet, a server on this machine.
+    pub endpoints: Vec<Endpoint>,
+    /// Where its adapter's requests may go.
+    pub network: Grants,
+    /// The credential slot its requests are signed with; none where only public data is wanted.
+    pub credentials: Option<String>,
+    /// Orders for its instruments go to it; otherwise they are traded on paper.
+    pub trade: bool,
+    /// Orders the account may have open, over all its strategies.
+    pub open_orders_max: u32,
+    /// What is streamed of its instruments.
+    pub streams: Streams,
+    /// Silence of quotes after which they are stale.
+    pub stale_after_ms: u64,
+    /// How long a signed request stays valid at the venue.
+    pub recv_window_ms: u64,
+    /// Its instruments.
+    pub instruments: Vec<InstrumentId>,
+}
+
+/// What is streamed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Streams {
+    /// The top of the book as the venue says it.
+    pub quotes: bool,
+    /// The book, whose top makes quotes.
+    pub depth: bool,
+    /// Trades.
+    pub trades: bool,
+}
+
+/// What a connector hears.
+pub(crate) enum Input {
+    /// An order whose intent is durable.
+    Send(Order),
+    /// A cancel that is durable.
+    Cancel(ClientId, Reason),
+    /// An adapter was admitted.
+    Adapter(Arc<Plugin>),
+    /// The answer to the request with this ticket.
+    Answer(u64, Answer),
+    /// A socket is open. `epoch` counts its openings: what comes late from an earlier one is nothing.
+    Opened { socket: u32, epoch: u32 },
+    /// Bytes of a socket, and when they arrived.
+    Frame { socket: u32, epoch: u32, bytes: Vec<u8>, at: TsNs },
+    /// A ping or a pong of a socket: it says nothing, and is alive.
+    Beat { socket: u32, epoch: u32 },
+    /// It is closed, or could not be opened. `refused` where the house did not let it open or go on.
+    Closed { socket: u32, epoch: u32, why: String, refused: bool },
+    /// The end.
+    Stop,
+}
+
+/// What became of a request.
+#[derive(Debug)]
+pub(crate) enum Answer {
+    /// The venue answered.
+    Response(Response),
+    /// No byte left the house: it may be sent again.
+    Unsent(String),
+    /// It left, and no answer came.
+    Lost(String),
+    /// The house refused: a right, an address, a recipe.
+    Refused(String),
+    /// The venue's limits let it go only in so many milliseconds.
+    Limited(u64),
+}
+
+/// What a connector wants of the wire.
+pub(crate) enum Do {
+    /// Send a request. It is given up where the limits let it go only after `wait_ms`. Only one that
+    /// `trades` is signed for a path that trades.
+    Request { ticket: u64, request: Request, wait_ms: u64, trades: bool },
+    /// From now on requests are read by this plugin's manifest.
+    Manifest(Arc<Plugin>),
+    /// Open a socket.
+    Open { socket: u32, epoch: u32, plan: Socket, path: String },
+    /// Send text.
+    Text { socket: u32, text: String },
+    /// Close a socket.
+    Close { socket: u32 },
+    /// The venue's clock is ahead of ours by this much.
+    Offset(i64),
+    /// The end.
+    Stop,
+}
+
+/// The text of a client id: what the venue wants in front, the house, the slot, the intent.
+pub fn client_text(prefix: &str, house: u32, slot: u32, intent: u64) -> String {
+    let parts = [u64::from(house), u64::from(slot), intent];
+    format!("{prefix}w{}", parts.map(convert::base36).join("x"))
+}
+
+/// A lane's ear for order news.
+pub(crate) struct NewsTap {
+    pub(crate) ring: rtrb::Producer<OrderEvent>,
+    pub(crate) waker: crate::lane::Waker,
+}

@@ -1,0 +1,190 @@
+//! The rings and channels between venues, desk, lanes and pump, made before anything runs.
+//!
+//! Comes in: the plan. Goes out: each one's end, then the running threads. Deliberately absent:
+//! whatever goes through them.
+
+use std::collections::BTreeMap;
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::JoinHandle;
+
+use semver::VersionReq;
+use wickd_egress::limit::Limiter;
+use wickd_model::{Event, OrderEvent, PluginName};
+use wickd_sandbox::Runtime;
+
+use super::{Connector, INPUTS_MAX, Input, NewsTap, Parts, Taken, VenuePlan, Wire, WireError};
+use crate::clock::WallClock;
+use crate::desk::Routes;
+use crate::lane::Waker;
+use crate::notice::Notices;
+use crate::plan::Plan;
+
+/// Market events between venues and pump; when it is full the venues' sockets are read more slowly.
+const MARKET_EVENTS_MAX: usize = 1 << 16;
+/// Order news under way to one lane; when it is full the venue waits for the lane.
+const NEWS_MAX: usize = 1 << 12;
+
+/// How much nearer together two requests may arrive than they left.
+pub(super) const SLACK_MS: u32 = 50;
+
+/// The ends that are not handed out yet.
+pub(crate) struct Wiring {
+    venues: Vec<Made>,
+    market_in: SyncSender<Event>,
+    market: Option<Receiver<Event>>,
+    live: Vec<bool>,
+}
+
+struct Made {
+    plan: VenuePlan,
+    ear: SyncSender<Input>,
+    inputs: Receiver<Input>,
+    news: Vec<NewsTap>,
+}
+
+/// A venue that takes adapters.
+pub(crate) struct Ear {
+    pub(crate) plugin: PluginName,
+    pub(crate) range: VersionReq,
+    pub(crate) input: SyncSender<Input>,
+}
+
+/// What is needed to start.
+pub(crate) struct Start<'s> {
+    pub(crate) plan: &'s Plan,
+    pub(crate) runtime: &'s Runtime,
+    pub(crate) clock: &'s WallClock,
+    pub(crate) notices: &'s Notices,
+    /// Which lane a slot is on.
+    pub(crate) lanes: BTreeMap<u32, usize>,
+    /// The journal's own number.
+    pub(crate) house: u32,
+    pub(crate) taken: Vec<Taken>,
+}
+
+impl Wiring {
+    pub(crate) fn new(plan: &Plan) -> Self {
+        let (market_in, market) = sync_channel(MARKET_EVENTS_MAX);
+        let mut live = vec![false; plan.instruments.len()];
+        let made = plan.venues.iter().map(|plan| {
+            for id in plan.instruments.iter().filter(|_| plan.trade) {
+                if let Some(live) = live.get_mut(*id as usize) {
+                    *live = true;
+                }
+            }
+            let (ear, inputs) = sync_channel(INPUTS_MAX);
+            Made { plan: plan.clone(), ear, inputs, news: Vec::new() }
+        });
+        Self { venues: made.collect(), market_in, market: Some(market), live }
+    }
+
+    /// By instrument: whether its orders go to a real venue.
+    pub(crate) fn live(&self) -> &[bool] {
+        &self.live
+    }
+
+    /// The market, where venues make it.
+    pub(crate) fn market(&mut self) -> Option<Receiver<Event>> {
+        self.market.take().filter(|_| !self.venues.is_empty())
+    }
+
+    /// The desk's end.
+    pub(crate) fn routes(&self) -> Routes {
+        let mut by_instrument = vec![None; self.live.len()];
+        for (place, venue) in self.venues.iter().enumerate() {
+            for id in venue.plan.instruments.iter().filter(|_| venue.plan.trade) {
+                if let Some(route) = by_instrument.get_mut(*id as usize) {
+                    *route = Some(place);
+                }
+            }
+        }
+        let venues = self.venues.iter().map(|venue| venue.ear.clone()).collect();
+        Routes { venues, by_instrument }
+    }
+
+    /// The next lane's end.
+    pub(crate) fn lane(&mut self, waker: &Waker) -> Vec<rtrb::Consumer<OrderEvent>> {
+        let end = |venue: &mut Made| {
+            let (ring, heard) = rtrb::RingBuffer::new(NEWS_MAX);
+            venue.news.push(NewsTap { ring, waker: waker.clone() });
+            heard
+        };
+        self.venues.iter_mut().map(end).collect()
+    }
+
+    /// Control's end.
+    pub(crate) fn ears(&self) -> Vec<Ear> {
+        let ear = |venue: &Made| Ear {
+            plugin: venue.plan.plugin.clone(),
+            range: venue.plan.range.clone(),
+            input: venue.ear.clone(),
+        };
+        self.venues.iter().map(ear).collect()
+    }
+
+    /// Starts the threads of every venue.
+    ///
+    /// # Errors
+    /// The credentials cannot be read, or a thread does not start.
+    pub(crate) fn start(self, start: Start<'_>) -> Result<Running, WireError> {
+        let mut running = Running { ears: Vec::new(), threads: Vec::new() };
+        let mut taken = start.taken;
+        // One for the whole daemon: what two venues' adapters do from this machine counts together.
+        let limiter = Arc::new(Limiter::new(SLACK_MS));
+        for made in self.venues {
+            let (mine, others) = taken
+                .into_iter()
+                .partition(|of| made.plan.instruments.contains(&of.order.request.instrument));
+            taken = others;
+            let (plan, ear) = (&made.plan, made.ear.clone());
+            let wire = Wire::start(plan, &start.plan.credentials, ear, start.clock, &limiter)?;
+            let parts = Parts {
+                runtime: start.runtime.clone(),
+                limits: start.plan.limits,
+                instruments: start.plan.instruments.clone(),
+                clock: start.clock.clone(),
+                notices: start.notices.clone(),
+                inputs: made.inputs,
+                wire: wire.orders,
+                market: self.market_in.clone(),
+                news: made.news,
+                lanes: start.lanes.clone(),
+                house: start.house,
+                taken: mine,
+                random: Box::new(|| RandomState::new().build_hasher().finish()),
+                plan: made.plan,
+            };
+            let name = format!("venue-{}", parts.plan.name);
+            let connector = std::thread::Builder::new()
+                .name(name)
+                .spawn(move || Connector::new(parts).run())
+                .map_err(WireError::Thread)?;
+            running.ears.push(made.ear);
+            running.threads.push(connector);
+            running.threads.push(wire.thread);
+        }
+        Ok(running)
+    }
+}
+
+/// The threads of all venues.
+pub(crate) struct Running {
+    ears: Vec<SyncSender<Input>>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Running {
+    /// Ends them; the last cancels go out first.
+    pub(crate) fn end(self) {
+        for ear in &self.ears {
+            // One that has ended already needs no word.
+            let _ = ear.send(Input::Stop);
+        }
+        for thread in self.threads {
+            // A thread that panicked has nothing left to say.
+            let _ = thread.join();
+        }
+    }
+}
