@@ -64,6 +64,13 @@ pub(crate) enum Command {
         /// How many times as fast as recorded; the recording is 46 s long
         #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=100))]
         speed: u32,
+        /// Trade at a venue instead, over sockets: three strategies with signed orders, answers that
+        /// never come, an adapter swapped in between
+        #[arg(long, conflicts_with = "speed")]
+        live_like: bool,
+        /// The venue's program; by default `wickd-venue` beside this one
+        #[arg(long, requires = "live_like")]
+        venue: Option<PathBuf>,
     },
     /// Take plugins through every step of intake, without running them
     Check {
@@ -76,6 +83,9 @@ pub(crate) enum Command {
         /// The component
         file: PathBuf,
     },
+    /// Try exchange adapters
+    #[command(subcommand)]
+    Adapter(AdapterCommand),
     /// Work with the configuration
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -102,6 +112,33 @@ pub(crate) struct ConfigPath {
 pub(crate) enum ConfigCommand {
     /// Check it and the heads of the files it names; `--json` prints it with every default
     Check(ConfigPath),
+}
+
+/// Try an adapter.
+#[derive(Subcommand, Debug)]
+pub(crate) enum AdapterCommand {
+    /// Hold an adapter against recorded talk and the acceptance list, offline, in the sandbox
+    Test {
+        /// The component
+        file: PathBuf,
+        /// Folder of recorded talk; by default `fixtures` beside the file or of the example plugin
+        #[arg(long)]
+        fixtures: Option<PathBuf>,
+        /// How many damaged answers and frames it must survive
+        #[arg(long, default_value_t = 2_000, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+        damaged: u32,
+    },
+    /// Try a venue of the configuration with your own account; reads only, unless told otherwise
+    Smoke {
+        /// The venue, as the configuration names it
+        venue: String,
+        #[command(flatten)]
+        /// The configuration that has it.
+        config: ConfigPath,
+        /// Place one post-only order of this many base units far below the market, and take it back
+        #[arg(long, value_name = "SIZE")]
+        trade: Option<String>,
+    },
 }
 
 /// Read the journal.

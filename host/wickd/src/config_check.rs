@@ -7,7 +7,8 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 use wickd_engine::market::{FeedKind, FeedPlan, FloatNoise, Market, OnBrokenRow, Speed};
-use wickd_engine::{HouseError, Plan, SlotPlan};
+use wickd_engine::{HouseError, Plan, RestartPlan, SlotPlan, UtilityPlan};
+use wickd_policy::net::Enforcement;
 
 use crate::config::Config;
 use crate::exit::{Exit, Failure};
@@ -39,6 +40,10 @@ pub(crate) fn check(terminal: &Terminal, path: &Path) -> Result<Exit, Failure> {
         let (name, plugin, range) = (&slot.name, &slot.plugin, &slot.range);
         terminal.page(&format!("    {name:<16} {plugin} {range}  on {}\n", symbols.join(", ")));
     }
+    for utility in &plan.utilities {
+        let (name, plugin, range) = (&utility.name, &utility.plugin, &utility.range);
+        terminal.page(&format!("    {name:<16} {plugin} {range}  listens\n"));
+    }
     let folders: Vec<_> = plan.folders.iter().map(|of| of.display().to_string()).collect();
     terminal.page(&format!("    plugins from     {}\n", folders.join(", ")));
     terminal.page(&format!("    state in         {}\n", plan.state_dir.display()));
@@ -68,6 +73,7 @@ fn resolved(plan: &Plan) -> Value {
             "funds": plan.paper.funds,
             "live_orders_max": plan.paper.live_orders_max,
         },
+        "utilities": plan.utilities.iter().map(|of| utility(of, plan)).collect::<Vec<_>>(),
         "strategies": plan.slots.iter().map(|of| slot(of, plan)).collect::<Vec<_>>(),
     })
 }
@@ -100,6 +106,34 @@ fn feed(feed: &FeedPlan) -> Value {
     json!({ "name": feed.name, "stale_after_ms": feed.stale_after_ms, "from": kind })
 }
 
+fn utility(of: &UtilityPlan, plan: &Plan) -> Value {
+    let settings = of.settings.iter().map(|of| (of.key.clone(), json!(of.value)));
+    json!({
+        "name": of.name,
+        "plugin": of.plugin,
+        "range": of.range.to_string(),
+        "config": settings.collect::<serde_json::Map<_, _>>(),
+        "hears": { "notices": of.hears.notices, "fills": of.hears.fills, "bars": of.hears.bars },
+        "network": of.network.lines.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "network_mode": match of.network.enforcement {
+            Enforcement::Enforce => "enforce",
+            Enforcement::Count => "count",
+        },
+        "queue_max": of.queue_max,
+        "limits": of.limits.over(plan.limits.for_io()),
+        "restart": restart(&of.restart),
+    })
+}
+
+fn restart(of: &RestartPlan) -> Value {
+    json!({
+        "max": of.restarts_max,
+        "window_ms": of.window_ms,
+        "backoff_ms": of.backoff_ms,
+        "backoff_max_ms": of.backoff_max_ms,
+    })
+}
+
 fn slot(slot: &SlotPlan, plan: &Plan) -> Value {
     let settings = slot.settings.iter().map(|of| (of.key.clone(), json!(of.value)));
     json!({
@@ -111,12 +145,7 @@ fn slot(slot: &SlotPlan, plan: &Plan) -> Value {
         "limits": slot.limits.over(plan.limits),
         "risk": slot.risk,
         "on_failure": slot.on_failure,
-        "restart": {
-            "max": slot.restart.restarts_max,
-            "window_ms": slot.restart.window_ms,
-            "backoff_ms": slot.restart.backoff_ms,
-            "backoff_max_ms": slot.restart.backoff_max_ms,
-        },
+        "restart": restart(&slot.restart),
         "swap": {
             "shadow_events": slot.trial.shadow_events,
             "probation_events": slot.trial.probation_events,

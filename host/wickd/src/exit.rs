@@ -25,10 +25,12 @@ pub(crate) enum Exit {
     Usage = 2,
     /// The configuration, or a file it names, is wrong.
     BadConfig = 64,
-    /// A plugin was refused.
+    /// A plugin was refused, or an adapter does not hold its acceptance list.
     BadPlugin = 65,
     /// A file or folder named on the command line is not there.
     NoInput = 66,
+    /// A venue did not do what it was asked.
+    VenueFailed = 69,
     /// Something cannot be written.
     CannotWrite = 73,
     /// What is on disk cannot be read back, or journal and venue contradict each other.
@@ -40,13 +42,14 @@ pub(crate) enum Exit {
 }
 
 /// Code, its number, and what it means, for `--help`.
-const TABLE: [(Exit, &str, &str); 10] = [
+const TABLE: [(Exit, &str, &str); 11] = [
     (Exit::Ok, "ok", "it did what was asked; also when the reader of its output went away"),
     (Exit::Unexpected, "unexpected", "something nobody foresaw"),
     (Exit::Usage, "usage", "the command line is wrong"),
     (Exit::BadConfig, "bad-config", "the configuration, or a file it names, is wrong"),
-    (Exit::BadPlugin, "bad-plugin", "a plugin was refused"),
+    (Exit::BadPlugin, "bad-plugin", "a plugin was refused, or fails its checks"),
     (Exit::NoInput, "no-input", "a file or folder on the command line is not there"),
+    (Exit::VenueFailed, "venue-failed", "a venue did not do what it was asked"),
     (Exit::CannotWrite, "cannot-write", "something cannot be written"),
     (Exit::Damaged, "damaged", "the state cannot be read back, or contradicts the venue"),
     (Exit::InUse, "in-use", "another wickd has the state folder"),
@@ -184,6 +187,8 @@ impl From<HouseError> for Failure {
             HouseError::Feed(source) => {
                 Failure::of(Exit::BadConfig, text, &source).hint("mend it under `feeds:`")
             }
+            HouseError::Venue(source) => Failure::of(Exit::BadConfig, text, &source)
+                .hint("mend `credentials:` or `venues:`; the file must be its owner's alone"),
             HouseError::Runtime(source) => Failure::of(Exit::Unexpected, text, &source),
             HouseError::Thread(source) => Failure::of(Exit::Unexpected, text, &source)
                 .hint("raise the limit of processes (`ulimit -u`)"),

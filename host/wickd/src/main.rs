@@ -5,6 +5,7 @@
 //! configures it, watches it and shows it.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic"))]
 
+mod adapter;
 mod cli;
 mod config;
 mod config_check;
@@ -53,12 +54,17 @@ fn main() -> ExitCode {
 fn command(command: Command, terminal: &Terminal) -> Result<Exit, Failure> {
     match command {
         Command::Run(path) => run::run(terminal, &path.config),
-        Command::Demo { plugins, guests, state, speed } => {
+        Command::Demo { plugins, guests, state, speed, live_like, venue } => {
             let (plugins, guests, state) = (&plugins, &guests, state.as_deref());
-            demo::demo(terminal, &Stage { plugins, guests, state, speed })
+            let stage = Stage { plugins, guests, state, speed };
+            match live_like {
+                true => demo::live_like(terminal, &stage, venue.as_deref()),
+                false => demo::demo(terminal, &stage),
+            }
         }
         Command::Check { files } => plugin::check(terminal, &files),
         Command::Inspect { file } => plugin::show(terminal, &file),
+        Command::Adapter(command) => adapter::command(terminal, &command),
         Command::Config(ConfigCommand::Check(path)) => config_check::check(terminal, &path.config),
         Command::Journal(command) => journal::command(terminal, command),
         Command::Limits => {

@@ -20,7 +20,7 @@ use crate::terminal::{COLUMNS, Look, Terminal};
 
 /// All steps of intake for each file.
 pub(crate) fn check(terminal: &Terminal, files: &[PathBuf]) -> Result<Exit, Failure> {
-    let admission = admission()?;
+    let (_, admission) = admission()?;
     let mut refused = 0;
     for file in files {
         match admission.admit(file, 0) {
@@ -34,10 +34,12 @@ pub(crate) fn check(terminal: &Terminal, files: &[PathBuf]) -> Result<Exit, Fail
     Ok(if refused == 0 { Exit::Ok } else { Exit::BadPlugin })
 }
 
-fn admission() -> Result<Admission, Failure> {
+/// The steps of intake, and the sandbox behind them.
+pub(crate) fn admission() -> Result<(Runtime, Admission), Failure> {
     let runtime = Runtime::start()
         .map_err(|error| Failure::of(Exit::Unexpected, "the sandbox does not start", &error))?;
-    Ok(Admission::alone(runtime, Limits::default(), None).compiled_by(run::compiler()?))
+    let admission = Admission::alone(runtime.clone(), Limits::default(), None);
+    Ok((runtime, admission.compiled_by(run::compiler()?)))
 }
 
 fn admitted(terminal: &Terminal, file: &Path, plugin: &Plugin, cost: Cost) {
@@ -84,7 +86,7 @@ pub(crate) fn show(terminal: &Terminal, file: &Path) -> Result<Exit, Failure> {
         let text = format!("{} is refused at step `{step}`", file.display());
         Failure { causes: vec![reason], ..Failure::new(Exit::BadPlugin, text) }.hint(fix)
     };
-    let (plugin, _) = admission()?.admit(file, 0).map_err(refused)?;
+    let (plugin, _) = admission()?.1.admit(file, 0).map_err(refused)?;
     let cannot = |error: &dyn std::error::Error| {
         Failure::of(Exit::NoInput, format!("cannot read {}", file.display()), error)
     };
@@ -172,11 +174,20 @@ fn as_page(terminal: &Terminal, plugin: &Plugin, inspection: &Inspection) -> Str
         limits.add_row([name.to_owned(), grouped(value)]);
     }
     page.push_str(&format!("{limits}\n"));
-    if manifest.world != World::Strategy {
-        page.push_str(
-            "\nUsed as an input: a strategy asks for it by name; it has no slot of its own.\n",
-        );
+    let network = manifest.network.lines();
+    if !network.is_empty() {
+        page.push_str(&heading(terminal, "Network it requests (granted under `network`)"));
+        network.iter().for_each(|line| page.push_str(&format!(" - {line}\n")));
     }
+    page.push_str(match manifest.world {
+        World::Strategy => "",
+        World::Signal | World::Indicator => {
+            "\nUsed as an input: a strategy asks for it by name; it has no slot of its own.\n"
+        }
+        World::Exchange => "\nConnects a venue: name it under `venues`.\n",
+        World::Feed => "\nA feed is checked here; this version of the daemon runs none yet.\n",
+        World::Utility => "\nHears what happens: name it under `utilities`.\n",
+    });
     page
 }
 

@@ -28,7 +28,7 @@ const COUNTED_BYTES_MAX: u64 = 64 << 20;
 pub(crate) fn run(terminal: &Terminal, path: &Path) -> Result<Exit, Failure> {
     let config = Config::load(path)?;
     let stop = Stop::listen()?;
-    let summary = house(terminal, &config, &stop, |_, _| Ok(()))?;
+    let summary = house(terminal, &config, &stop, |_, _| Ok(()))?.summary;
     summary::show(terminal, &summary);
     let state = config.plan.state_dir.display();
     if summary.events == 0 && !config.plan.feeds.is_empty() && !stop.is_wished() {
@@ -60,6 +60,13 @@ impl Stop {
     }
 }
 
+/// A run that is over.
+pub(crate) struct Over {
+    pub(crate) summary: Summary,
+    /// What was said after `each` had heard its last.
+    pub(crate) last: Vec<Notice>,
+}
+
 /// Starts a house, shows it until it is over, and sums it up. `each` sees every notice, and hears
 /// `None` about ten times a second.
 pub(crate) fn house(
@@ -67,15 +74,16 @@ pub(crate) fn house(
     config: &Config,
     stop: &Stop,
     mut each: impl FnMut(&House, Option<&Notice>) -> Result<(), Failure>,
-) -> Result<Summary, Failure> {
+) -> Result<Over, Failure> {
     let (house, notices) =
         House::start(compiled_by_child(config.plan.clone())?, WallClock::system())?;
     let mut screen = Screen::new(terminal, config, &house, events_in(&config.plan.feeds));
     let outcome = watch(&house, &notices, stop, &mut screen, &mut each);
     let summary = house.end();
-    notices.try_iter().for_each(|notice| screen.notice(&notice));
+    let last: Vec<Notice> = notices.try_iter().collect();
+    last.iter().for_each(|notice| screen.notice(notice));
     screen.close();
-    outcome.map(|()| summary)
+    outcome.map(|()| Over { summary, last })
 }
 
 fn watch(

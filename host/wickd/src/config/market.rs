@@ -5,7 +5,7 @@ use std::path::Path;
 use wickd_engine::market::{
     BAR_SECS_MAX, FeedKind, FeedPlan, FloatNoise, OnBrokenRow, ReplayPlan, SyntheticPlan,
 };
-use wickd_model::{CASH_SCALE, Instrument, SCALE_MAX, SlotName};
+use wickd_model::{CASH_SCALE, Instrument, Product, SCALE_MAX, SlotName};
 use wickd_policy::nearest;
 use wickd_policy::yaml::{Fields, Key, Node, Problem, Problems, quoted};
 
@@ -30,8 +30,9 @@ const STARTS_AT_S_MAX: u64 = 7_258_118_400;
 const SYNTHETIC_STARTS_AT_S: u64 = 1_609_459_200;
 const NS_PER_S: u64 = 1_000_000_000;
 
-const INSTRUMENT_KEYS: [&str; 9] = [
+const INSTRUMENT_KEYS: [&str; 10] = [
     "venue",
+    "product",
     "price_scale",
     "size_scale",
     "price_step",
@@ -86,11 +87,15 @@ fn instrument(id: u32, key: &Key, node: &Node, problems: &mut Problems) -> Instr
         let read = |node: &Node| node.text_within(SYMBOL_BYTES_MAX);
         set(&of, "venue", "paper".to_owned(), problems, read)
     });
+    let product = opened.map(|of| {
+        set(&of, "product", Product::Spot, problems, |node| node.one_of(&Product::NAMES))
+    });
     Instrument {
         id,
         epoch: 1,
         venue: venue.unwrap_or_default(),
         symbol: key.text.clone(),
+        product: product.unwrap_or_default(),
         base,
         quote,
         price_scale,
@@ -105,11 +110,14 @@ fn instrument(id: u32, key: &Key, node: &Node, problems: &mut Problems) -> Instr
     }
 }
 
-/// `BASE-QUOTE`, each of letters and digits.
+/// `BASE-QUOTE`, each of letters and digits; `BASE-QUOTE-WORD` where one market needs two names.
 fn symbol(key: &Key) -> Result<(String, String), Problem> {
     let part = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric());
-    match key.text.split_once('-') {
-        Some((base, quote)) if part(base) && part(quote) && key.text.len() <= SYMBOL_BYTES_MAX => {
+    let parts: Vec<&str> = key.text.split('-').collect();
+    match parts[..] {
+        [base, quote] | [base, quote, _]
+            if parts.iter().all(|of| part(of)) && key.text.len() <= SYMBOL_BYTES_MAX =>
+        {
             Ok((base.to_owned(), quote.to_owned()))
         }
         _ => {

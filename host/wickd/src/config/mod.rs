@@ -9,6 +9,8 @@
 mod error;
 mod market;
 mod slot;
+mod utility;
+mod venue;
 
 use std::path::{Path, PathBuf};
 
@@ -27,7 +29,7 @@ const FOLDERS_MAX: usize = 16;
 /// Longest path, in bytes: Linux takes no longer one.
 const PATH_BYTES_MAX: usize = 4096;
 
-const KEYS: [&str; 11] = [
+const KEYS: [&str; 14] = [
     "state_dir",
     "folders",
     "settle_ms",
@@ -37,8 +39,11 @@ const KEYS: [&str; 11] = [
     "limits",
     "instruments",
     "feeds",
+    "venues",
+    "credentials",
     "paper",
     "strategies",
+    "utilities",
 ];
 
 /// A checked configuration.
@@ -121,6 +126,9 @@ fn read(node: &Node, base: &Path, home: Option<&Path>, problems: &mut Problems) 
         speed: set(&fields, "speed", Speed::RECORDED, problems, speed),
         limits,
         feeds: market::feeds(&fields, &instruments, base, problems),
+        venues: venue::venues(&fields, &instruments, problems),
+        credentials: venue::credentials(&fields, base, problems),
+        utilities: utility::utilities(&fields, &slots, problems),
         instruments,
         paper,
         slots,

@@ -109,7 +109,7 @@ impl Decides<'_> {
 }
 
 /// `name`, or `name@range`; the newest version within the range is taken, any release without one.
-fn plugin(node: &Node) -> Result<(PluginName, VersionReq), Problem> {
+pub(super) fn plugin(node: &Node) -> Result<(PluginName, VersionReq), Problem> {
     let text = node.text()?;
     let (name, range) = text.split_once('@').unwrap_or((text, "*"));
     let fix = "write a plugin's name, or `name@range` like `ema-cross@^1.2`";
@@ -120,7 +120,12 @@ fn plugin(node: &Node) -> Result<(PluginName, VersionReq), Problem> {
 }
 
 /// Nested maps as dotted keys, each with its place.
-fn flatten(node: &Node, prefix: &str, settings: &mut Vec<Setting>, problems: &mut Problems) {
+pub(super) fn flatten(
+    node: &Node,
+    prefix: &str,
+    settings: &mut Vec<Setting>,
+    problems: &mut Problems,
+) {
     let Some(entries) = problems.keep(node.map(SPECS_MAX)) else { return };
     for (key, node) in entries {
         let path =
@@ -195,7 +200,7 @@ fn risk(fields: &Fields<'_>, problems: &mut Problems) -> Risk {
 }
 
 /// `restart`: the budget after which these bytes are quarantined.
-fn restart(fields: &Fields<'_>, problems: &mut Problems) -> RestartPlan {
+pub(super) fn restart(fields: &Fields<'_>, problems: &mut Problems) -> RestartPlan {
     let known = ["max", "window_s", "backoff_ms", "backoff_max_ms"];
     let opened = fields.get("restart").and_then(|node| Fields::of(node, &known, problems));
     let standard = RestartPlan::default();

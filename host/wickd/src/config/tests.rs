@@ -352,10 +352,62 @@ fn what_is_shipped_as_a_configuration_is_one() {
     let (example, _) = rest.split_once("```").unwrap();
     let shipped = [
         (include_str!("../../../../deploy/wickd.yaml"), 4),
+        (include_str!("../../../../deploy/live.yaml"), 1),
         (include_str!("../demo/wickd.yaml"), 4),
         (example, 1),
     ];
     for (text, slots) in shipped {
         assert_eq!(load(text).map(|config| config.plan.slots.len()), Ok(slots), "{text}");
     }
+}
+
+/// A configuration with one venue whose keys are `extra`.
+fn venue(extra: &str) -> String {
+    format!(
+        "instruments:
+  BTC-USDT: {{venue: binance, price_scale: 2, size_scale: 5}}
+venues:
+  binance:
+    plugin: binance
+{extra}"
+    )
+}
+
+#[test]
+fn a_venue_is_read_whole_and_trades_only_where_it_says_so() {
+    let text = venue(
+        "    credentials: main
+    trade: true
+    streams: [depth, trades]
+    endpoints: {spot: 'http://127.0.0.1:1'}
+    network: [{to: 'http://127.0.0.1:1', private: true}]\n",
+    );
+    let config = Config::parse(&text, Path::new("w.yaml"), None).unwrap();
+    let venue = &config.plan.venues[0];
+    assert_eq!((venue.name.as_str(), venue.trade), ("binance", true));
+    assert_eq!(venue.instruments, [0]);
+    assert!(venue.streams.depth && !venue.streams.quotes);
+    let config = Config::parse(&self::venue(""), Path::new("w.yaml"), None).unwrap();
+    assert!(!config.plan.venues[0].trade && config.plan.venues[0].network.lines.is_empty());
+}
+
+#[test]
+fn what_a_venue_cannot_be_is_told_with_its_place() {
+    let table = [
+        ("    trade: true\n", "orders cannot be signed without `credentials`"),
+        ("    streams: [trades]\n", "without `quotes` or `depth`"),
+        ("    streams: [quotes, depth]\n", "would contradict each other"),
+        ("    endpoints: {spot: 'ftp://a'}\n", "ftp"),
+        ("    network: ['https://user:pw@a.example']\n", "`https://…@a.example`: userinfo"),
+        ("    tarde: true\n", "did you mean `trade`?"),
+        ("    recv_window_ms: 0\n", "recv_window_ms"),
+    ];
+    for (extra, want) in table {
+        let error = Config::parse(&venue(extra), Path::new("w.yaml"), None).unwrap_err();
+        let ConfigError::Wrong { problems, .. } = &error else { panic!("{error}") };
+        let told: Vec<_> = problems.iter().map(|problem| format!("{problem:?}")).collect();
+        assert!(told.iter().any(|text| text.contains(want)), "{extra}: {told:#?}");
+    }
+    let both = format!("{}feeds: []\n", venue(""));
+    assert!(Config::parse(&both, Path::new("w.yaml"), None).is_err());
 }

@@ -6,6 +6,7 @@
 //! Comes in: the components. Goes out: a closing page. Deliberately absent: any path into the house
 //! that `wickd run` does not have.
 
+mod live_like;
 mod page;
 
 use std::path::Path;
@@ -18,6 +19,8 @@ use crate::exit::{Exit, Failure};
 use crate::run::{self, Stop};
 use crate::screen::REDRAW;
 use crate::terminal::Terminal;
+
+pub(crate) use live_like::demo as live_like;
 
 const CONFIG: &str = include_str!("wickd.yaml");
 const QUOTES: &str = include_str!("../../../../tests/data/binance-btcusdt-quotes-2021-01-08.csv");
@@ -47,19 +50,8 @@ pub(crate) struct Stage<'s> {
 
 /// Runs the demo.
 pub(crate) fn demo(terminal: &Terminal, stage: &Stage<'_>) -> Result<Exit, Failure> {
-    let temporary = match stage.state {
-        Some(_) => None,
-        None => Some(tempfile::tempdir().map_err(|error| {
-            Failure::of(Exit::CannotWrite, "no temporary folder for the demo", &error)
-                .hint("name a folder with `--state`")
-        })?),
-    };
-    let dir = match (&temporary, stage.state) {
-        (Some(temporary), _) => temporary.path(),
-        (None, Some(state)) => state,
-        // One of the two was made above.
-        (None, None) => Path::new("."),
-    };
+    let temporary = temporary(stage.state)?;
+    let dir = folder(&temporary, stage.state);
     set_up(stage, dir)?;
     let config = Config::load(&dir.join("wickd.yaml"))?;
     let stop = Stop::listen()?;
@@ -71,7 +63,7 @@ pub(crate) fn demo(terminal: &Terminal, stage: &Stage<'_>) -> Result<Exit, Failu
         }
         Ok(())
     };
-    let summary = run::house(terminal, &config, &stop, each)?;
+    let summary = run::house(terminal, &config, &stop, each)?.summary;
     if stop.is_wished() {
         crate::summary::show(terminal, &summary);
         return Ok(Exit::Ok);
@@ -81,14 +73,35 @@ pub(crate) fn demo(terminal: &Terminal, stage: &Stage<'_>) -> Result<Exit, Failu
     Ok(Exit::Ok)
 }
 
+/// A folder that goes away with the demo, where none is kept.
+fn temporary(state: Option<&Path>) -> Result<Option<tempfile::TempDir>, Failure> {
+    let made = state.is_none().then(tempfile::tempdir).transpose();
+    made.map_err(|error| {
+        Failure::of(Exit::CannotWrite, "no temporary folder for the demo", &error)
+            .hint("name a folder with `--state`")
+    })
+}
+
+/// The one of the two that there is.
+fn folder<'f>(temporary: &'f Option<tempfile::TempDir>, state: Option<&'f Path>) -> &'f Path {
+    let temporary = temporary.as_ref().map(tempfile::TempDir::path);
+    temporary.or(state).unwrap_or(Path::new("."))
+}
+
+/// The demo starts from nothing.
+fn untouched(dir: &Path) -> Result<(), Failure> {
+    if !dir.join("state").exists() {
+        return Ok(());
+    }
+    let text = format!("{} holds the state of a run", dir.display());
+    let hint = "remove it, or name another folder: the demo starts from nothing";
+    Err(Failure::new(Exit::CannotWrite, text).hint(hint))
+}
+
 /// Configuration, data and plugins, each where the configuration says.
 fn set_up(stage: &Stage<'_>, dir: &Path) -> Result<(), Failure> {
     let config = CONFIG.replacen("speed: 2", &format!("speed: {}", stage.speed), 1);
-    if dir.join("state").exists() {
-        let text = format!("{} holds the state of a run", dir.display());
-        let hint = "remove it, or name another folder: the demo starts from nothing";
-        return Err(Failure::new(Exit::CannotWrite, text).hint(hint));
-    }
+    untouched(dir)?;
     for folder in ["plugins", "data"] {
         let path = dir.join(folder);
         std::fs::create_dir_all(&path).map_err(|error| cannot_write(&path, &error))?;
