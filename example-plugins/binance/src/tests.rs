@@ -1,0 +1,85 @@
+//! The acceptance list of an adapter: fixtures, capabilities, and bytes of any kind.
+
+use proptest::prelude::*;
+use wickd_sdk::Product;
+use wickd_sdk::exchange::{ChannelKind, Operation, Range, Reply, Said};
+use wickd_sdk::testing::{
+    ExchangeTest, btc_market, channel, check_capabilities, check_fixtures, recorded, throw,
+};
+
+use crate::Binance;
+
+const PLUGIN: &str = env!("CARGO_MANIFEST_DIR");
+
+fn adapter() -> ExchangeTest<Binance> {
+    let markets = [
+        btc_market(0, "BTCUSDT", Product::Spot, "1"),
+        btc_market(1, "BTCUSDT", Product::Perpetual, "1"),
+    ];
+    ExchangeTest::new(&[], &markets).unwrap()
+}
+
+#[test]
+fn every_fixture_holds() {
+    let checked = check_fixtures::<Binance>(PLUGIN);
+    assert!(checked.cases > 90, "{}", checked.cases);
+    assert!(checked.faults.is_empty(), "{}", checked.faults.join("\n"));
+}
+
+#[test]
+fn it_does_what_it_says_it_can_and_nothing_else() {
+    assert_eq!(check_capabilities(&mut adapter()), Vec::<String>::new());
+}
+
+#[test]
+fn every_recorded_byte_string_is_read_by_every_reader_without_a_panic() {
+    let mut adapter = adapter();
+    let all = recorded(PLUGIN);
+    assert!(!all.is_empty());
+    all.iter().for_each(|bytes| throw(&mut adapter, bytes));
+}
+
+#[test]
+fn a_fill_has_one_number_in_a_reply_and_on_the_stream() {
+    let mut adapter = adapter();
+    let range = Range { instrument: 0, since: 0, limit: 10 };
+    let asked = Operation::Fills(range);
+    let reply = adapter.parse_ok(
+        &asked,
+        r#"[{"id":777,"orderId":28,"price":"25000.01","qty":"0.0004","commission":"0","commissionAsset":"BNB","time":1700000000149,"isBuyer":true}]"#,
+    );
+    let Ok(Reply::Fills(replied)) = reply else { panic!("{reply:?}") };
+    adapter.plan(&[channel(0, 0, ChannelKind::Account)]).unwrap();
+    let said = adapter.frame(
+        0,
+        r#"{"event":{"e":"executionReport","s":"BTCUSDT","c":"w-1","S":"BUY","f":"GTC","q":"0.001","C":"","x":"TRADE","X":"PARTIALLY_FILLED","i":28,"l":"0.0004","z":"0.0004","L":"25000.01","n":"0","N":"BNB","T":1700000000149,"t":777}}"#,
+    );
+    let streamed = said.iter().find_map(|said| match said {
+        Said::Fill(fill) => Some(fill),
+        _ => None,
+    });
+    assert_eq!(streamed.map(|fill| &fill.trade_id), Some(&replied[0].trade_id));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(128))]
+
+    #[test]
+    fn damaged_bytes_do_not_panic(
+        pick: prop::sample::Index,
+        at: prop::sample::Index,
+        with in prop::collection::vec(any::<u8>(), 0..4),
+        cut in 0usize..8,
+    ) {
+        let all = recorded(PLUGIN);
+        let mut bytes = pick.get(&all).clone();
+        let at = at.index(bytes.len());
+        bytes.splice(at..(at + cut).min(bytes.len()), with);
+        throw(&mut adapter(), &bytes);
+    }
+
+    #[test]
+    fn any_bytes_do_not_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        throw(&mut adapter(), &bytes);
+    }
+}
