@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use wickd_model::{
-    Aggressor, Deny, InstrumentId, IntentId, Limits, OrderRequest, Position, Quote, Signal, Stamp,
-    Trade, TsNs, World,
+    Aggressor, Deny, Fault, InstrumentId, IntentId, Limits, OrderRequest, Position, Quote, Signal,
+    Stamp, Trade, TsNs, World,
 };
 use wickd_sandbox::{Code, Host, Loaded, Runtime, StrategyGuest, compile_artefact};
 
@@ -78,11 +78,16 @@ pub fn instantiate(name: &str, world: World) -> Loaded<Desk> {
     Loaded::link(runtime(), code, world).expect("a guest fits its world")
 }
 
+/// A strategy's bytes from anywhere, compiled and linked.
+pub fn linked(bytes: &[u8]) -> Loaded<Desk> {
+    let artefact = compile_artefact(bytes).expect("it compiles");
+    let code = runtime().load(&artefact).expect("an artefact made here loads");
+    Loaded::link(runtime(), &code, World::Strategy).expect("it fits its world")
+}
+
 /// A strategy that has been configured with nothing.
 pub fn strategy(name: &str, limits: &Limits) -> Guest {
-    let loaded = instantiate(name, World::Strategy);
-    let made = StrategyGuest::new(runtime(), &loaded, Desk::default(), limits, 7);
-    let mut guest = made.expect("it is a strategy").expect("it starts");
+    let mut guest = started(&instantiate(name, World::Strategy), limits).expect("it starts");
     guest.init(&[], &[btc_usdt()]).expect("init returns").expect("nothing to complain about");
     guest
 }
@@ -90,6 +95,12 @@ pub fn strategy(name: &str, limits: &Limits) -> Guest {
 fn stamp(seq: u64) -> Stamp {
     let ts_event = 1_600_000_000_000_000_000 + seq * 1_000_000;
     Stamp { instrument: 0, seq, ts_event, ts_init: ts_event }
+}
+
+/// An instance of a strategy, or the fault of its start code.
+pub fn started(loaded: &Loaded<Desk>, limits: &Limits) -> Result<Guest, Box<Fault>> {
+    let made = StrategyGuest::new(runtime(), loaded, Desk::default(), limits, 7);
+    made.expect("it is a strategy")
 }
 
 /// The quote with this number; one a millisecond.

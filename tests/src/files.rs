@@ -2,7 +2,9 @@
 
 use std::borrow::Cow;
 
-use wasm_encoder::{ComponentSection, CustomSection, Encode};
+use wasm_encoder::{
+    ComponentSection, CustomSection, Encode, InstanceSection, ModuleArg, ModuleSection,
+};
 
 /// The same component under another version: the manifest's text is patched in place.
 pub fn relabel(component: &[u8], from: &str, to: &str) -> Vec<u8> {
@@ -47,4 +49,44 @@ pub fn without_section(component: &[u8], name: &str) -> Vec<u8> {
     let place = place.expect("the component has this section");
     other[place] = b'X';
     other
+}
+
+/// The component with one more core module, and so many instances of it, that nothing else knows.
+pub fn with_module(component: &[u8], module: &wasm_encoder::Module, instances: u32) -> Vec<u8> {
+    let number = core_modules(component);
+    let mut other = component.to_vec();
+    append(&mut other, &ModuleSection(module));
+    let mut section = InstanceSection::new();
+    for _ in 0..instances {
+        section.instantiate(number, [("", ModuleArg::Instance(0)); 0]);
+    }
+    append(&mut other, &section);
+    other
+}
+
+/// The component with one more section behind all others.
+pub fn append(component: &mut Vec<u8>, section: &impl ComponentSection) {
+    section.append_to_component(component);
+}
+
+/// Core modules at the top of a component. What the SDK builds neither imports nor aliases any.
+fn core_modules(component: &[u8]) -> u32 {
+    const CORE_MODULE: u8 = 1;
+    let (mut place, mut modules) = (8, 0);
+    while let Some(id) = component.get(place) {
+        modules += u32::from(*id == CORE_MODULE);
+        // Behind the id stands the section's length as LEB128.
+        let (mut length, mut shift) = (0_usize, 0);
+        loop {
+            place += 1;
+            let byte = component[place];
+            length |= usize::from(byte & 0x7f) << shift;
+            shift += 7;
+            if byte & 0x80 == 0 {
+                break;
+            }
+        }
+        place += 1 + length;
+    }
+    modules
 }

@@ -5,12 +5,13 @@
 //! absent: any assertion; what must hold stands in the tests.
 #![allow(clippy::expect_used, clippy::print_stderr, reason = "a broken set-up fails the test")]
 
+pub mod bombs;
 mod desk;
 mod files;
 mod guests;
 mod run;
 
-pub use desk::{Desk, Guest, instantiate, quote, runtime, strategy, trade};
-pub use files::{manifest_section, relabel, variant, without_section};
+pub use desk::{Desk, Guest, instantiate, linked, quote, runtime, started, strategy, trade};
+pub use files::{append, manifest_section, relabel, variant, with_module, without_section};
 pub use guests::{component, component_bytes};
 pub use run::{Audit, Run, Stage, btc_usdt, recorded, slot, synthetic};

@@ -9,9 +9,10 @@ use wickd_engine::market::{
     FeedKind, FeedPlan, FloatNoise, OnBrokenRow, ReplayPlan, Speed, SyntheticPlan,
 };
 use wickd_engine::{
-    House, Notice, PaperConfig, Plan, RestartPlan, SlotPlan, SlotShow, Summary, WallClock, verify,
+    Credentials, House, Notice, PaperConfig, Plan, RestartPlan, SlotPlan, SlotShow, Summary,
+    WallClock, verify,
 };
-use wickd_model::{Digest, Instrument, Limits, Risk};
+use wickd_model::{Digest, Instrument, Limits, Product, Risk};
 use wickd_policy::params::Setting;
 use wickd_store::Folder;
 
@@ -28,6 +29,7 @@ pub fn btc_usdt() -> Instrument {
         epoch: 0,
         venue: "paper".into(),
         symbol: "BTC-USDT".into(),
+        product: Product::Spot,
         base: "BTC".into(),
         quote: "USDT".into(),
         price_scale: 2,
@@ -135,9 +137,12 @@ impl Stage {
             compiler: None,
             instruments: vec![btc_usdt()],
             feeds: Vec::new(),
+            venues: Vec::new(),
+            credentials: Credentials::None,
             speed: Speed::Max,
             paper: PaperConfig::default(),
             slots: Vec::new(),
+            utilities: Vec::new(),
             limits: Limits::default(),
         };
         Self { dir: dir.to_owned(), _temporary: None, plan }

@@ -59,6 +59,8 @@ fn with_hostile_guests_beside_them_good_ones_get_every_tick() {
         "huge-state",
         "wants-inputs",
         "wants-past",
+        "handle-flood",
+        "takes-no",
     ];
     let (summary, [first, last], notices) = run_beside(&hostile);
     // Every event by their own numbers, and the same ones as without the others.
@@ -70,6 +72,8 @@ fn with_hostile_guests_beside_them_good_ones_get_every_tick() {
         ("panics", FaultKind::Panic),
         ("spin", FaultKind::OutOfFuel),
         ("memory-bomb", FaultKind::Memory),
+        ("handle-flood", FaultKind::Memory),
+        ("takes-no", FaultKind::Panic),
         ("recursion", FaultKind::Stack),
         ("bad-pointer", FaultKind::Trap),
         ("unreachable", FaultKind::Panic),

@@ -101,7 +101,7 @@ fn no_crate_imports_from_its_own_row_or_above() {
 #[test]
 fn each_dangerous_tool_is_named_by_one_crate() {
     for (tools, owner) in [
-        (["wasmtime", "wasmtime-wasi", "wasmparser"].as_slice(), "sandbox"),
+        (["wasmtime", "wasmtime-wasi", "wasmtime-wasi-http", "wasmparser"].as_slice(), "sandbox"),
         (&["redb"], "store"),
         (&["reqwest", "hyper", "rustls", "tokio-tungstenite"], "egress"),
         (&["notify"], "engine"),

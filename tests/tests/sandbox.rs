@@ -1,5 +1,5 @@
-//! One guest at a time, without a house: every limit has a guest that hits it, and the fault says what
-//! its author needs. Nothing reaches out.
+//! One guest at a time, without a house: whatever it does ends in its own fault, which says what its
+//! author needs. Nothing reaches out. The limits on what a guest holds are in `limits.rs`.
 #![allow(clippy::expect_used, reason = "a test may fail")]
 
 use wickd_model::{Fault, FaultKind, Limits, Sample, World};

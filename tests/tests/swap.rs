@@ -190,6 +190,72 @@ fn the_operator_can_return_to_the_version_before() {
     first_still_trades(run);
 }
 
+/// A slot of `plugin` on an endless paced feed, where `old` runs, and is never saved but for a swap.
+fn never_saved(plugin: &str, old: &str, shadow_events: u32) -> Run {
+    let mut stage = Stage::new();
+    stage.plan.feeds = vec![synthetic(20_000, None)];
+    stage.plan.speed = Speed::RECORDED;
+    stage.drop_guest(old);
+    let mut slot = slot("slot", plugin, &[]);
+    slot.trial = Trial { shadow_events, ..TRIAL };
+    slot.snapshot_every_ms = 3_600_000;
+    stage.plan.slots.push(slot);
+    let mut run = stage.start();
+    run.wait("slot", "seated");
+    run.wait_from(0, "the market", |said| said.code == "market-open");
+    run
+}
+
+/// The successor of one that failed on its way out hears the market, and control knows that it is what
+/// runs: it unloads when its file goes, which no other file's going brings about.
+fn is_known_to_run(run: &mut Run, version: &str, old: &str, new: &str) {
+    let said = run.wait("slot", "plugin-failed");
+    assert!(said.text.contains("panic in save"), "{}", said.text);
+    let heard = run.slot("slot").gauge.events.get();
+    run.wait_until("more events", |house| house.slots[0].gauge.events.get() > heard + 2_000);
+    let standing = run.slot("slot").standing();
+    assert_eq!((standing.state, standing.version.as_str()), ("live", version), "{standing:?}");
+    let remove = |run: &Run, guest: &str| {
+        let path = run.stage().plan.folders[0].join(format!("{guest}.wasm"));
+        std::fs::remove_file(path).expect("the file is there");
+    };
+    remove(run, old);
+    run.wait_from(0, "the old file's end", |said| said.code == "file-gone");
+    assert_eq!(run.slot("slot").standing().state, "live");
+    remove(run, new);
+    run.wait("slot", "stopped");
+}
+
+#[test]
+fn a_successor_of_one_that_fails_when_it_is_offered_is_known_to_run() {
+    let mut run = never_saved("auditor", "saves-never", 20);
+    let from = run.notices.len();
+    run.stage().drop_guest("auditor");
+    run.wait_from(from, "the successor", |said| said.code == "seated");
+    is_known_to_run(&mut run, "0.1.0", "saves-never", "auditor");
+    let (stage, summary, _) = run.end();
+    assert_eq!((summary.slots[0].generation, summary.slots[0].faults), (2, 1));
+    // It was saved as it was unloaded, by those who knew that it was there.
+    let audit = stage.audit("slot");
+    assert!(audit.is_clean() && audit.events > 2_000, "{audit:?}");
+}
+
+#[test]
+fn a_successor_of_one_that_fails_at_the_cut_is_known_to_run() {
+    let mut run = never_saved("trader", "saves-once", 50);
+    run.stage().drop_guest("differs");
+    // There is nobody to go back to, so there is no probation.
+    let said = run.wait("slot", "swap-kept");
+    let Some(Detail::Swap(accounts)) = said.detail else { panic!("no accounts: {said:?}") };
+    assert_eq!(accounts.verdict, Verdict::Kept);
+    assert!(accounts.cut_seq > accounts.offered_seq && accounts.state_bytes.is_some());
+    is_known_to_run(&mut run, "0.2.0", "saves-once", "differs");
+    let (stage, summary, notices) = run.end();
+    assert_eq!((summary.slots[0].generation, summary.slots[0].faults), (2, 1));
+    assert!(!notices.iter().any(|said| said.code == "rolled-back"));
+    assert_eq!(stage.verify(), Vec::<String>::new());
+}
+
 #[test]
 fn a_version_that_decides_differently_is_refused_where_agreement_is_asked_for() {
     let mut stage = Stage::new();

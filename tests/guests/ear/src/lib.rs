@@ -1,0 +1,49 @@
+//! An instrument, not an attack: tells each state of its market, and every now and then that prices
+//! flow. Expected: it tells what a venue's faults do to whoever listens.
+
+use wickd_sdk::prelude::*;
+
+/// Quotes between two words.
+const EVERY: u64 = 10;
+
+/// No parameters.
+#[derive(Params)]
+pub struct Config {}
+
+/// The guest.
+#[derive(State)]
+#[state(version = 1)]
+pub struct Ear {
+    quotes: u64,
+}
+
+impl Strategy for Ear {
+    type Params = Config;
+
+    fn new(_: Config, setup: &mut Setup) -> Result<Self, Vec<Issue>> {
+        setup.quotes();
+        setup.trades();
+        Ok(Self { quotes: 0 })
+    }
+
+    fn on_quote(&mut self, ctx: &mut Context, quote: &Quote) {
+        self.quotes += 1;
+        if quote.bid <= Px::ZERO || quote.ask <= quote.bid {
+            ctx.info("heard nonsense");
+        }
+        if self.quotes.is_multiple_of(EVERY) {
+            ctx.info(&format!("heard {} quotes", self.quotes));
+        }
+    }
+
+    fn on_feed(&mut self, ctx: &mut Context, status: &FeedStatus) {
+        let word = match status.state {
+            FeedState::Live => "Live",
+            FeedState::Stale => "Stale",
+            FeedState::Down => "Down",
+        };
+        ctx.info(&format!("heard {word}"));
+    }
+}
+
+wickd_sdk::export_strategy!(Ear);
