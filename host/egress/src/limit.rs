@@ -186,9 +186,10 @@ impl Limiter {
         }
     }
 
-    /// Stops a venue until then, for bans told otherwise than by 418.
-    pub fn ban(&self, venue: &str, until_ns: u64) {
-        self.state().ban(venue, until_ns);
+    /// Stops a venue for so long, at most seven days: for bans told otherwise than by 418.
+    pub fn ban(&self, venue: &str, wait_ms: u64, now_ns: u64) {
+        let wait_ms = wait_ms.min(PAUSE_S_MAX * 1_000);
+        self.state().ban(venue, now_ns.saturating_add(wait_ms.saturating_mul(NS_PER_MS)));
     }
 
     fn rule(&self, bucket: &Bucket) -> Rule {

@@ -261,6 +261,25 @@ fn a_venue_that_says_wait_is_left_alone_and_orders_are_refused_meanwhile() {
 }
 
 #[test]
+fn a_ban_that_only_the_text_of_an_answer_tells_stops_the_venue_too() {
+    let mut scene = Scene::start(Scene::rig(TRADER));
+    scene.trades(2);
+    let until = scene.rig.venue.now_ms() + 6_000;
+    let body =
+        format!(r#"{{"code":-1003,"msg":"Way too many requests; IP banned until {until}."}}"#);
+    let ban = Fault::Status { code: 400, accepted: false, retry_after_s: None, body: Some(body) };
+    let from = scene.now();
+    scene.fault(vec![Rule::once(ban, Route::Create)]);
+    let banned = scene.told(from, "venue-banned", "requests");
+    scene.told(banned, "request-limited", "POST spot /api/v3/order");
+    scene.flows(banned);
+    scene.trades(1);
+    assert!(scene.rig.venue.now_ms() >= until, "something was sent during the ban");
+    let (rig, _) = scene.end();
+    rig.assert_agreed();
+}
+
+#[test]
 fn a_market_that_the_venue_does_not_have_is_named_and_the_others_trade() {
     let rig = Scene::rig(EAR);
     rig.amend(
@@ -303,6 +322,8 @@ fn an_adapter_that_fails_after_taking_over_gives_back_and_the_sockets_stay_open(
     let back = scene.told(swapped, "adapter-rolled-back", "binance 0.1.0");
     scene.flows(back);
     scene.trades(3);
+    // What a restart finds in the folder is what it takes.
+    scene.rig.stage.drop_guest("binance");
     let (rig, said) = scene.end();
     let after = &said[swapped..];
     let closed = after.iter().filter(|line| line["code"] == "socket-closed").count();

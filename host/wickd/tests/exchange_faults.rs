@@ -1,12 +1,9 @@
-//! Whatever a venue does to its answers, and wherever the daemon is killed: in the end journal,
-//! positions and open orders are the venue's truth.
+//! Whatever a venue does to its answers: in the end journal, positions and open orders are its truth.
 #![allow(clippy::expect_used, clippy::print_stdout, reason = "a test may fail, and tells")]
 
 mod daemon;
 #[path = "exchange/rig.rs"]
 mod rig;
-
-use std::time::Duration;
 
 use daemon::Daemon;
 use rig::{BINANCE, Rig, hasty, patient};
@@ -93,26 +90,6 @@ fn faults_in_the_reply_path_leave_the_venues_truth_in_the_journal() {
     let done = rig.venue.faults_done();
     println!("{seen} orders, faults: {done:?}");
     assert!(done.len() >= 10, "too few kinds of faults were met: {done:?}");
-}
-
-#[test]
-fn killed_anywhere_between_intent_and_fill_a_restart_learns_the_venues_truth() {
-    let kills = wanted("WICKD_VENUE_KILLS", 12);
-    let rig = hurried();
-    let mut seed = 0x5eed_u64;
-    for _ in 0..kills {
-        let mut daemon = Daemon::start(&rig.stage);
-        daemon.wait("venue-ready");
-        let before = rig.venue.truth().orders.len();
-        rig.until("an order", |truth: &Truth| truth.orders.len() > before);
-        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-        std::thread::sleep(Duration::from_micros(seed >> 47));
-        daemon.kill();
-    }
-    let mut daemon = Daemon::start(&rig.stage);
-    daemon.wait("venue-ready");
-    calm(&rig, daemon);
-    println!("{} orders over {kills} kills", rig.assert_agreed());
 }
 
 #[test]

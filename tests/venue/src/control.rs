@@ -5,7 +5,7 @@
 //!
 //! `GET` truth, limits, faults, clock · `POST` faults ([`Plan`]), clock `{skew_ms}`, rate
 //! `{events_per_s}`, pause, step `{events}`, fill `{client_id, qty}`, move `{product, price}`,
-//! restart-books, disconnect.
+//! release, restart-books, disconnect.
 
 use hyper::Method;
 use rust_decimal::Decimal;
@@ -102,6 +102,10 @@ fn act(hub: &Hub, call: &Call) -> Result<Value, String> {
             let Move { product, price } = parse(call)?;
             hub.engine(|engine| engine.move_to(product, price))
                 .map_err(|refusal| refusal.to_string())?;
+            done
+        }
+        (true, "release") => {
+            hub.release();
             done
         }
         (true, "restart-books") => {

@@ -71,6 +71,11 @@ pub enum Fault {
         /// Milliseconds between pieces.
         every_ms: u64,
     },
+    /// Waits until the venue is told to go on, whether or not anybody still waits for the answer.
+    Hold {
+        /// Whether what was asked for is done before the wait, or only after it.
+        done: bool,
+    },
     /// Half of the body or of the frame, then the end of the connection.
     Cut,
     /// JSON that is none.
@@ -105,7 +110,9 @@ impl Fault {
     /// Whether it can happen to this route at all.
     fn fits(&self, route: Route) -> bool {
         match self {
-            Self::DropReply | Self::DropRequest | Self::Status { .. } => !route.is_socket(),
+            Self::DropReply | Self::DropRequest | Self::Status { .. } | Self::Hold { .. } => {
+                !route.is_socket()
+            }
             Self::Stale | Self::Gap | Self::Reorder | Self::Double => route.is_socket(),
             Self::Gzip { announced } => !(*announced && route.is_socket()),
             _ => true,

@@ -39,6 +39,9 @@ pub(crate) struct Hub {
     events_per_s: AtomicU32,
     events: broadcast::Sender<Arc<Event>>,
     hang_up: watch::Sender<u64>,
+    /// Times that held requests were let go.
+    released: watch::Sender<u64>,
+    held: AtomicU32,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -64,6 +67,8 @@ impl Hub {
             events_per_s: AtomicU32::new(config.events_per_s),
             events: broadcast::channel(EVENTS_BEHIND_MAX).0,
             hang_up: watch::channel(0).0,
+            released: watch::channel(0).0,
+            held: AtomicU32::new(0),
             config,
         }
     }
@@ -123,6 +128,24 @@ impl Hub {
 
     pub(crate) fn disconnect(&self) {
         self.hang_up.send_modify(|times| *times += 1);
+    }
+
+    /// Waits for the next [`Hub::release`].
+    pub(crate) async fn wait_for_release(&self) {
+        let mut released = self.released.subscribe();
+        self.held.fetch_add(1, Ordering::Relaxed);
+        // The sender lives as long as the hub.
+        let _ = released.changed().await;
+        self.held.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn release(&self) {
+        self.released.send_modify(|times| *times += 1);
+    }
+
+    /// Requests that wait for [`Hub::release`].
+    pub(crate) fn held(&self) -> u32 {
+        self.held.load(Ordering::Relaxed)
     }
 
     pub(crate) fn step(&self, events: u32) {

@@ -136,6 +136,16 @@ impl Venue {
         self.hub.faults(|faults| faults.done().clone())
     }
 
+    /// Lets every held request go on.
+    pub fn release(&self) {
+        self.hub.release();
+    }
+
+    /// How many requests wait for [`release`](Self::release).
+    pub fn held(&self) -> u32 {
+        self.hub.held()
+    }
+
     /// The most each rate limit was ever used, and how often it was broken.
     pub fn limits(&self) -> std::collections::BTreeMap<String, Usage> {
         self.hub.meter(|meter| meter.usage())

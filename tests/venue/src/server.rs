@@ -120,8 +120,24 @@ async fn serve(hub: Arc<Hub>, mut request: Request<Incoming>) -> Result<Response
             reply.headers.extend(after);
             Ok(whole(reply))
         }
+        Some(Fault::Hold { done }) => hold(hub, dialect, call, done).await,
         fault => harm(dialect.answer(&hub, &call), fault),
     }
+}
+
+/// Answers when the venue is told to go on. A client that has left by then changes nothing.
+async fn hold(
+    hub: Arc<Hub>,
+    dialect: Dialect,
+    call: Call,
+    done: bool,
+) -> Result<Response<Body>, Broken> {
+    let held = tokio::spawn(async move {
+        let early = done.then(|| dialect.answer(&hub, &call));
+        hub.wait_for_release().await;
+        early.unwrap_or_else(|| dialect.answer(&hub, &call))
+    });
+    held.await.map(whole).map_err(|_| Broken)
 }
 
 /// Which venue a path belongs to.

@@ -90,9 +90,9 @@ fn a_429_pauses_its_buckets_and_a_418_stops_the_venue() {
     let week = PAUSE_S_MAX * NS_PER_S;
     assert_eq!(limiter.reserve("v", &two, 5, 0), Grant::Refused(week));
     assert_eq!(limiter.reserve("w", &two, 5, 0), Grant::Now);
-    limiter.ban("w", 50);
-    limiter.ban("w", 40);
-    assert_eq!(limiter.reserve("w", &two, 6, 9), Grant::Refused(50));
+    limiter.ban("w", 50, 0);
+    limiter.ban("w", 40, 0);
+    assert_eq!(limiter.reserve("w", &two, 6, 9), Grant::Refused(50 * NS_PER_MS));
 }
 
 #[test]
@@ -105,8 +105,8 @@ fn scopes_that_a_plugin_makes_up_are_bounded_and_forgotten() {
     assert!((0..COUNTERS_MAX).all(|scope| reserve(scope, 0) == Grant::Now));
     assert_eq!(reserve(COUNTERS_MAX, 1), Grant::Refused(1_000_001));
     assert_eq!(reserve(COUNTERS_MAX, 10_000_000), Grant::Now);
-    limiter.ban("v", u64::MAX);
-    assert_eq!(reserve(0, 10_000_000), Grant::Refused(u64::MAX));
+    limiter.ban("v", u64::MAX, 0);
+    assert_eq!(reserve(0, 10_000_000), Grant::Refused(PAUSE_S_MAX * NS_PER_S));
 }
 
 /// The most weight in any window (t - window, t], as a venue that rolls would count.

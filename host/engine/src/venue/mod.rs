@@ -132,6 +132,8 @@ pub(crate) enum Do {
     Text { socket: u32, text: String },
     /// Close a socket.
     Close { socket: u32 },
+    /// The venue has shut this house out for so many milliseconds: nothing is sent meanwhile.
+    Ban(u64),
     /// The venue's clock is ahead of ours by this much.
     Offset(i64),
     /// The end.

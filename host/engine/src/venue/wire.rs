@@ -208,6 +208,9 @@ async fn serve(shared: Rc<Shared>, mut orders: UnboundedReceiver<Do>) {
                 sockets.remove(&socket);
             }
             Do::Offset(ms) => shared.offset_ms.store(ms, Ordering::Relaxed),
+            Do::Ban(wait_ms) => {
+                shared.limiter.ban(&shared.venue, wait_ms, shared.clock.now_ns());
+            }
             Do::Stop => return,
         }
     }

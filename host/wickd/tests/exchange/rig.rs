@@ -9,10 +9,10 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::time::{Duration, Instant};
 
 use rust_decimal::Decimal;
-use wickd_model::{ClientId, print_scaled};
+use wickd_model::{ClientId, OrderEvent, print_scaled};
 use wickd_store::{Folder, Record};
 use wickd_tests::Stage;
-use wickd_venue::engine::Truth;
+use wickd_venue::engine::{Order, Truth};
 use wickd_venue::{Config, Venue};
 
 use crate::daemon::Daemon;
@@ -172,53 +172,79 @@ strategies:
         folder.journal().expect("the journal opens").replay().expect("it is whole")
     }
 
-    /// Holds the journal against the venue's truth: each order at most once, each fill exactly once,
-    /// each end known. Gives how many orders the venue has.
-    pub(crate) fn assert_agreed(&self) -> usize {
+    /// How each order of the journal stands, here and at the venue.
+    pub(crate) fn standings(&self) -> Vec<Standing> {
         let (journal, truth) = (self.journal(), self.venue.truth());
-        assert!(truth.doubled().is_empty(), "sent twice: {:?}", truth.doubled());
-        let mut filled: BTreeMap<ClientId, i64> = BTreeMap::new();
-        let mut ended: BTreeMap<ClientId, bool> = BTreeMap::new();
-        for record in &journal {
+        let mut standings: BTreeMap<ClientId, Standing> = BTreeMap::new();
+        for record in journal {
             match record {
                 Record::Intent { order, by } => {
                     assert!(by.live, "{} was traded on paper", order.id);
-                    ended.insert(order.id, false);
+                    let (slot, intent) = (u64::from(order.id.slot), order.id.intent);
+                    let suffix = format!("x{}x{}", base36(slot), base36(intent));
+                    let held = truth.orders.iter().find(|held| held.client_id.ends_with(&suffix));
+                    let held = held.cloned();
+                    let (events, is_cancelled) = (Vec::new(), false);
+                    standings
+                        .insert(order.id, Standing { id: order.id, events, is_cancelled, held });
                 }
                 Record::Event(event) => {
-                    *filled.entry(event.id).or_default() += event.last_size;
-                    *ended.entry(event.id).or_default() |= event.status.is_final();
+                    let standing = standings.get_mut(&event.id).expect("an intent comes first");
+                    standing.events.push(event);
+                }
+                Record::Cancel { id, .. } => {
+                    standings.get_mut(&id).expect("an intent comes first").is_cancelled = true;
                 }
                 _ => {}
             }
         }
+        standings.into_values().collect()
+    }
+
+    /// Holds the journal against the venue's truth: each order at most once, each fill exactly once,
+    /// each end known. Gives how many orders the venue has.
+    pub(crate) fn assert_agreed(&self) -> usize {
+        let (standings, truth) = (self.standings(), self.venue.truth());
+        assert!(truth.doubled().is_empty(), "sent twice: {:?}", truth.doubled());
         let mut seen = 0;
-        for (id, ended) in &ended {
-            let suffix = format!("x{}x{}", base36(u64::from(id.slot)), base36(id.intent));
-            let held = truth.orders.iter().find(|order| order.client_id.ends_with(&suffix));
-            let ours = filled.get(id).copied().unwrap_or(0);
-            let theirs = held.map_or(Decimal::ZERO, |order| order.filled);
-            let printed: Decimal = print_scaled(ours, SIZE_SCALE).parse().expect("a decimal");
-            let news = || -> Vec<_> {
-                let about = |record: &&Record| match record {
-                    Record::Event(event) => event.id == *id,
-                    Record::Intent { order, .. } => order.id == *id,
-                    Record::Cancel { id: cancelled, .. } => cancelled == id,
-                    _ => false,
-                };
-                journal.iter().filter(about).collect()
-            };
-            assert_eq!(printed, theirs, "fills of {id}: {held:#?}, journal: {:#?}", news());
-            match held {
-                Some(order) => {
+        for standing in &standings {
+            match &standing.held {
+                Some(held) => {
                     seen += 1;
-                    assert_eq!(*ended, !order.status.is_open(), "end of {id}: {order:?}");
+                    assert_eq!(standing.filled(), held.filled, "fills: {standing:#?}");
+                    assert_eq!(standing.is_ended(), !held.status.is_open(), "end: {standing:#?}");
                 }
-                None => assert!(*ended, "{id} is open here and unknown at the venue"),
+                None => {
+                    assert_eq!(standing.filled(), Decimal::ZERO, "never there: {standing:#?}");
+                    assert!(standing.is_ended(), "open here, unknown at the venue: {standing:#?}");
+                }
             }
         }
         assert_eq!(seen, truth.orders.len(), "the venue has orders that nobody journalled");
         seen
+    }
+}
+
+/// One order: what the journal heard of it, and what the venue has.
+#[derive(Debug)]
+pub(crate) struct Standing {
+    pub(crate) id: ClientId,
+    pub(crate) events: Vec<OrderEvent>,
+    /// Whether the journal has asked for it back.
+    pub(crate) is_cancelled: bool,
+    pub(crate) held: Option<Order>,
+}
+
+impl Standing {
+    /// The sum of its fills here, in base units.
+    pub(crate) fn filled(&self) -> Decimal {
+        let filled = self.events.iter().map(|event| event.last_size).sum();
+        print_scaled(filled, SIZE_SCALE).parse().expect("a decimal")
+    }
+
+    /// Whether its end is known here.
+    pub(crate) fn is_ended(&self) -> bool {
+        self.events.iter().any(|event| event.status.is_final())
     }
 }
 
@@ -240,23 +266,25 @@ pub(crate) fn manifest(adapter: &str) -> String {
 
 /// Another component under an adapter's manifest, as a later version of it.
 pub(crate) fn disguised(component: &str, adapter: &str, version: &str) -> Vec<u8> {
-    let bytes = wickd_tests::component_bytes(component);
-    let bytes = wickd_tests::without_section(&bytes, "wickd:manifest");
     let manifest = manifest(adapter).replacen("version: 0.1.0", &format!("version: {version}"), 1);
-    wickd_tests::manifest_section(&bytes, manifest.as_bytes())
+    under_manifest(component, &manifest)
 }
 
 /// The adapter with room for a test's haste in its rate limits; the venue of the test must have it too.
 pub(crate) fn hasty(adapter: &str) -> Vec<u8> {
-    let bytes = wickd_tests::component_bytes(adapter);
-    let manifest = manifest(adapter);
     let faster = |line: &str| match line.trim_start().starts_with("capacity:") {
         true => format!("{} 90000", line.split_inclusive(':').next().unwrap_or_default()),
         false => line.to_owned(),
     };
-    let manifest: Vec<_> = manifest.lines().map(faster).collect();
+    let manifest: Vec<_> = manifest(adapter).lines().map(faster).collect();
+    under_manifest(adapter, &manifest.join("\n"))
+}
+
+/// A component under another manifest.
+pub(crate) fn under_manifest(component: &str, manifest: &str) -> Vec<u8> {
+    let bytes = wickd_tests::component_bytes(component);
     let without = wickd_tests::without_section(&bytes, "wickd:manifest");
-    wickd_tests::manifest_section(&without, manifest.join("\n").as_bytes())
+    wickd_tests::manifest_section(&without, manifest.as_bytes())
 }
 
 /// A venue that counts nothing.

@@ -112,6 +112,12 @@ impl Connector {
         if let Outcome::Failure(Failure::Clock(_)) = &outcome {
             self.clock_at = now;
         }
+        if let Outcome::Failure(Failure::Banned(wait_ms)) = &outcome {
+            let text = format!("the venue has shut this house out for {} s", wait_ms / 1_000);
+            let fix = "wait; then ask for less, or look for who else uses this address";
+            self.deny("venue-banned", Severity::Error, "requests", &text, fix);
+            let _ = self.parts.wire.send(Do::Ban(*wait_ms));
+        }
         match purpose {
             Purpose::Order(id) => {
                 let mut out = std::mem::take(&mut self.out);
