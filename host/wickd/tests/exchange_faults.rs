@@ -11,27 +11,26 @@ use wickd_store::Record;
 use wickd_venue::engine::Truth;
 use wickd_venue::{Config, Fault, Plan, Route, Rule};
 
-const STRATEGIES: &str = "  - name: taker-a
-    plugin: trader
+/// Six that take and six that rest, each at a pace of its own.
+fn strategies() -> String {
+    let one = |number: u32| {
+        let (every, patience) = (3 + number, 6 + 5 * number);
+        let size = f64::from(1 + number % 3) / 1000.0;
+        let (plugin, config) = match number % 2 {
+            0 => ("trader", format!("every: {every}, size: {size}")),
+            _ => ("maker", format!("every: {every}, patience: {patience}, size: {size}")),
+        };
+        format!(
+            "  - name: s{number}
+    plugin: {plugin}
     instruments: [BTC-USDT]
-    config: {every: 5, size: 0.001}
-    risk: {orders_per_second: 10000}
-  - name: taker-b
-    plugin: trader
-    instruments: [BTC-USDT]
-    config: {every: 7, size: 0.002}
-    risk: {orders_per_second: 10000}
-  - name: maker-a
-    plugin: maker
-    instruments: [BTC-USDT]
-    config: {every: 4, patience: 6, size: 0.001}
-    risk: {orders_per_second: 10000}
-  - name: maker-b
-    plugin: maker
-    instruments: [BTC-USDT]
-    config: {every: 3, patience: 20, size: 0.003}
-    risk: {orders_per_second: 10000}
-";
+    config: {{{config}}}
+    risk: {{orders_per_second: 10000}}
+"
+        )
+    };
+    (0..12).map(one).collect()
+}
 
 /// As many orders as `name` says, or enough to find what is wrong.
 fn wanted(name: &str, standard: usize) -> usize {
@@ -41,7 +40,7 @@ fn wanted(name: &str, standard: usize) -> usize {
 /// A venue that hurries, with an adapter that may.
 fn hurried() -> Rig {
     let venue = Config { events_per_s: 2_000, limits: patient(), ..Config::default() };
-    let rig = Rig::new(&BINANCE, venue, &["trader", "maker"], STRATEGIES);
+    let rig = Rig::new(&BINANCE, venue, &["trader", "maker"], &strategies());
     rig.stage.drop_bytes("binance.wasm", &hasty("binance"));
     rig
 }
@@ -84,7 +83,10 @@ fn faults_in_the_reply_path_leave_the_venues_truth_in_the_journal() {
     let mut daemon = Daemon::start(&rig.stage);
     daemon.wait("venue-ready");
     rig.venue.faults(reply_faults()).expect("a good plan");
-    rig.until("enough orders", |truth: &Truth| truth.orders.len() >= orders);
+    // In steps, each of which may take as long as anything may.
+    for some in (100..orders).step_by(100).chain([orders]) {
+        rig.until("more orders", |truth: &Truth| truth.orders.len() >= some);
+    }
     calm(&rig, daemon);
     let seen = rig.assert_agreed();
     let done = rig.venue.faults_done();
@@ -152,7 +154,7 @@ fn the_account_takes_no_more_open_orders_than_the_operator_said_whoever_sends_th
 #[test]
 fn a_slot_that_traded_for_real_does_not_go_on_on_paper_under_the_same_name() {
     let venue = Config { events_per_s: 500, limits: patient(), ..Config::default() };
-    let rig = Rig::new(&BINANCE, venue, &["trader", "maker"], STRATEGIES);
+    let rig = Rig::new(&BINANCE, venue, &["trader", "maker"], &strategies());
     let mut daemon = Daemon::start(&rig.stage);
     daemon.wait("venue-ready");
     rig.until("an order", |truth: &Truth| !truth.orders.is_empty());
