@@ -23,7 +23,7 @@ const KEY: &str = "thekeythekey";
 const SECRET: &str = "secretsecretsecret";
 
 /// What each evil venue's adapter does.
-const DOES: [&str; 14] = [
+const DOES: [&str; 15] = [
     "requests",
     "sockets",
     "texts",
@@ -38,6 +38,7 @@ const DOES: [&str; 14] = [
     "loops",
     "traps-frame",
     "memory-bomb",
+    "traps-parse",
 ];
 
 const GOOD: &str = "  - name: good
@@ -204,7 +205,7 @@ fn wait_told(daemon: &mut Daemon) {
         assert!(said["fix"].as_str().is_some_and(|fix| !fix.is_empty()), "{said}");
         assert!(said["detail"]["count"].as_u64() > Some(0), "{said}");
     }
-    for venue in ["loops", "traps-frame", "memory-bomb"] {
+    for venue in ["loops", "traps-frame", "traps-parse", "memory-bomb"] {
         let number = daemon.wait_from(0, &format!("{venue} to fail"), |line| {
             line["code"] == "adapter-failed" && text(line).contains(&format!("of {venue} failed"))
         });
@@ -215,6 +216,9 @@ fn wait_told(daemon: &mut Daemon) {
             line["code"] == "adapter-failed" && text(line).contains(&format!("of {venue} failed"))
         });
     }
+    daemon.wait_from(0, "the flood of log lines", |line| {
+        line["code"] == "log-dropped" && text(line).starts_with("floods: ")
+    });
     daemon.wait_from(0, "the endless plan", |line| {
         line["code"] == "adapter-failed"
             && text(line).contains("endless-plan")

@@ -5,7 +5,7 @@
 
 use super::{Balance, Candle, FillReport, Funding, Holding, Operation, OrderReport, Print, Top};
 use crate::host::{self, wire};
-use crate::{InstrumentId, TsNs};
+use crate::{InstrumentId, Level, TsNs};
 
 /// Longest text of a reason or of something unknown that is passed on, in bytes.
 const WORDS_BYTES_MAX: usize = 256;
@@ -21,6 +21,11 @@ impl Wire {
     /// When the frame or reply in hand arrived. For events whose venue does not date them.
     pub fn now(&self) -> TsNs {
         host::now()
+    }
+
+    /// Writes a line to the log, as far as the host's limits let it.
+    pub fn log(&self, level: Level, message: &str) {
+        host::log(level, message);
     }
 
     /// Sends text on an open socket; false where the call sent its share.

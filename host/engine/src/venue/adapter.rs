@@ -33,6 +33,8 @@ pub(crate) struct Unusable(pub(crate) String);
 pub(crate) struct Instance {
     pub(crate) plugin: Arc<Plugin>,
     guest: ExchangeGuest,
+    /// Log lines beyond its budget that were told.
+    log_dropped: u64,
 }
 
 /// The adapters of one venue.
@@ -118,7 +120,7 @@ impl Adapter {
         if !self.markets.is_empty() {
             guest.bind(&self.markets).map_err(fault)?;
         }
-        Ok(Instance { plugin: plugin.clone(), guest })
+        Ok(Instance { plugin: plugin.clone(), guest, log_dropped: 0 })
     }
 
     /// Puts an adapter in place; true where it took over the mind of an earlier one, so that what the
@@ -169,11 +171,32 @@ impl Adapter {
                 Ok(answer) => {
                     live.guest.drain(&mut self.said);
                     self.dropped = live.guest.dropped() - before;
+                    self.say_log();
                     self.grow_old();
                     return Some(answer);
                 }
                 Err(fault) => self.failed(fault, now)?,
             }
+        }
+    }
+
+    /// What it logged is told in its own words.
+    fn say_log(&mut self) {
+        let Some(live) = &mut self.live else { return };
+        let (lines, dropped) = live.guest.take_log();
+        let about = |notice: Notice| notice.plugin(live.plugin.label(), live.plugin.digest);
+        for line in lines {
+            let text = format!("{}: {}", self.venue, line.text);
+            self.notices.say(about(Notice::info("plugin-log", text)));
+        }
+        if dropped > live.log_dropped {
+            let text = format!(
+                "{}: {} log lines were dropped: over its budget",
+                self.venue,
+                dropped - live.log_dropped
+            );
+            live.log_dropped = dropped;
+            self.notices.say(about(Notice::warn("log-dropped", text).fix("have it log less")));
         }
     }
 
