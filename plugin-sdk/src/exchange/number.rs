@@ -220,30 +220,37 @@ pub fn scaled(text: &str, scale: u8) -> Result<i64, DecimalError> {
     }
 }
 
-/// The way of nearly every price: few digits, no exponent, nothing lost.
+/// The way of nearly every price: few digits, no sign, no exponent, nothing lost.
 fn fast(text: &[u8], scale: u8) -> Option<i64> {
-    let (mut units, mut decimals, mut dot) = (0i64, 0usize, false);
-    if text.len() > FAST_DIGITS_MAX || text.len() < 1 + usize::from(text.contains(&b'.')) {
+    if text.len() > FAST_DIGITS_MAX {
         return None;
     }
-    for &byte in text {
-        match byte {
-            b'0'..=b'9' => {
-                if dot && decimals == usize::from(scale) {
-                    if byte != b'0' {
-                        return None;
-                    }
-                    continue;
-                }
-                decimals += usize::from(dot);
-                units = units * 10 + i64::from(byte - b'0');
+    let mut units = 0i64;
+    let mut take = |digits: &[u8]| {
+        for &byte in digits {
+            let digit = byte.wrapping_sub(b'0');
+            if digit > 9 {
+                return None;
             }
-            b'.' if !dot => dot = true,
-            _ => return None,
+            units = units * 10 + i64::from(digit);
         }
+        Some(digits.len())
+    };
+    let whole = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let (whole, rest) = text.split_at(whole);
+    let decimals = match rest {
+        [] => rest,
+        [b'.', decimals @ ..] => decimals,
+        _ => return None,
+    };
+    let (kept, lost) = decimals.split_at(decimals.len().min(scale.into()));
+    let read = take(whole)? + take(kept)?;
+    if (whole.is_empty() && decimals.is_empty()) || lost.iter().any(|byte| *byte != b'0') {
+        return None;
     }
-    let missing = (scale.min(SCALE_MAX) as usize).checked_sub(decimals)?;
-    units.checked_mul(crate::money::pow10(missing as u8))
+    let missing = usize::from(scale) - kept.len();
+    // So few digits fit, whatever they are.
+    (read + missing <= FAST_DIGITS_MAX).then(|| units * crate::money::pow10(missing as u8))
 }
 
 /// A scaled integer as plain decimal text without idle zeros.
