@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde_json::json;
-use wickd_model::Side;
+use wickd_model::{Reason, Side};
 use wickd_store::{Folder, Note, Record};
 
 use crate::cli::{JournalCommand, StatePath};
@@ -81,8 +81,14 @@ fn told(record: &Record) -> (u32, u64, String) {
             let (of, bytes) = (&order.request, by.component.short());
             let side = if of.side == Side::Buy { "buy" } else { "sell" };
             let text = format!(
-                "{} {side} {} at {} units of instrument {}, event {}, generation {} ({bytes})",
-                order.id, of.size, of.price, of.instrument, order.seq, order.generation,
+                "{} {side} {} at {} units of instrument {}, event {}, generation {} ({bytes}){}",
+                order.id,
+                of.size,
+                of.price,
+                of.instrument,
+                order.seq,
+                order.generation,
+                if by.live { ", for real" } else { "" },
             );
             (order.id.slot, order.ts_event, text)
         }
@@ -93,6 +99,9 @@ fn told(record: &Record) -> (u32, u64, String) {
             let mut text = format!("{} is {:?}, {} filled", event.id, event.status, event.filled);
             if event.last_size != 0 {
                 text.push_str(&format!(" ({} at {})", event.last_size, event.last_price));
+            }
+            if event.reason != Reason::None {
+                text.push_str(&format!(", {:?}", event.reason));
             }
             (event.id.slot, event.at.ts_event, text)
         }
