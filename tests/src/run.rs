@@ -137,6 +137,7 @@ impl Stage {
             compiler: None,
             instruments: vec![btc_usdt()],
             feeds: Vec::new(),
+            plugin_feeds: Vec::new(),
             venues: Vec::new(),
             credentials: Credentials::None,
             speed: Speed::Max,

@@ -18,7 +18,7 @@ use crate::clock::WallClock;
 use crate::control::{Control, LaneControl, SlotControl, Source, Standing, ToControl};
 use crate::desk::{Desk, IntentHashes, Outbox};
 use crate::intake::{Admission, Compiler, Intake};
-use crate::io::{Tier, UtilitySummary};
+use crate::io::{FeedSummary, Tier, UtilitySummary};
 use crate::lane::{
     Account, Accounts, FEED_EVENTS, Gauge, Lane, LaneParts, MAIL_ENTRIES, Saved, SlotSetup, ToLane,
     Waker,
@@ -102,7 +102,9 @@ pub struct Summary {
     pub events: u64,
     /// The slots.
     pub slots: Vec<SlotSummary>,
-    /// Those of the I/O tier.
+    /// Those whose data a plugin brought.
+    pub feeds: Vec<FeedSummary>,
+    /// What heard of it all.
     pub utilities: Vec<UtilitySummary>,
 }
 
@@ -150,7 +152,9 @@ impl House {
         let mut wiring = Wiring::new(&plan);
         let recovered = stores.recover(stream_id, &saved, wiring.live(), &notices)?;
         let stream = match wiring.market() {
-            Some(events) => Stream::live(events, recovered.cursor, clock.now_ns()),
+            Some(events) => {
+                Stream::live(events, plan.feeds.clone(), recovered.cursor, &clock)?
+            }
             None => Stream::open(plan.feeds.clone(), recovered.cursor, &notices)?,
         };
         let lanes = plan.lanes.max(1) as usize;
@@ -179,7 +183,7 @@ impl House {
             lane_controls[lane].send(ToLane::Slot(Box::new(setup)));
             slots.push(control);
         }
-        let (ears, taken) = (wiring.ears(), recovered.taken());
+        let (ears, market, taken) = (wiring.ears(), wiring.publishes(), recovered.taken());
         let venues = wiring.start(Start {
             plan: &plan,
             runtime: &runtime,
@@ -190,7 +194,7 @@ impl House {
             taken,
         })?;
         let bars = tier.bar_ears(&plan.instruments);
-        let (tier, workers) = tier.start(&plan, &runtime, &clock, &notices)?;
+        let (tier, workers) = tier.start(&plan, market, &runtime, &clock, &notices)?;
         let shown = slots.iter().map(show).collect();
         let pump = Arc::new(OnceLock::new());
         let admission = admission(&plan, &runtime, folder.as_ref(), &clock, &notices);
@@ -283,7 +287,7 @@ impl House {
         self.desk.stop();
         self.venues.end();
         // Last, so that it hears the end.
-        let utilities = self.tier.end();
+        let (feeds, utilities) = self.tier.end();
         let hashes = self.desk.hashes();
         let events = self
             .pump
@@ -291,7 +295,7 @@ impl House {
             .map_or(0, |pump| pump.events.load(std::sync::atomic::Ordering::Relaxed));
         drop(self.folder.take());
         let slots = slots.iter().map(|slot| sum_up(slot, &hashes)).collect();
-        Summary { events, slots, utilities }
+        Summary { events, slots, feeds, utilities }
     }
 }
 

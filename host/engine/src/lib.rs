@@ -7,6 +7,7 @@
 
 mod clock;
 mod control;
+mod denials;
 mod desk;
 mod house;
 mod intake;
@@ -26,7 +27,7 @@ pub use clock::WallClock;
 pub use desk::IntentHashes;
 pub use house::{House, HouseError, SlotShow, SlotSummary, Summary};
 pub use intake::{Admission, Cost, Plugin, Refusal};
-pub use io::{Hears, UtilityPlan, UtilitySummary};
+pub use io::{FeedSummary, Hears, PluginFeedPlan, Post, UtilityPlan, UtilitySummary};
 pub use notice::{Detail, Notice, Severity};
 pub use orders::PaperConfig;
 pub use plan::{Credentials, Plan, RestartPlan, SlotPlan};

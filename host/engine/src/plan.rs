@@ -7,7 +7,7 @@ use wickd_model::{Digest, Instrument, InstrumentId, Limits, PluginName, Risk, Sl
 use wickd_policy::LimitsPatch;
 use wickd_policy::params::Setting;
 
-use crate::io::UtilityPlan;
+use crate::io::{PluginFeedPlan, UtilityPlan};
 use crate::lane::{OnFailure, Trial};
 use crate::market::{FeedPlan, Speed};
 use crate::orders::PaperConfig;
@@ -31,8 +31,10 @@ pub struct Plan {
     pub compiler: Option<PathBuf>,
     /// What is traded; an instrument's id is its place.
     pub instruments: Vec<Instrument>,
-    /// Where events come from.
+    /// Where events come from: recordings and walks.
     pub feeds: Vec<FeedPlan>,
+    /// Where they come from outside; where there are any, `feeds` are walks, moved to the present.
+    pub plugin_feeds: Vec<PluginFeedPlan>,
     /// How fast.
     pub speed: Speed,
     /// Real venues; where there are any, their streams are the market and `feeds` is empty.

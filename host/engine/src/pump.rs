@@ -3,24 +3,26 @@
 //! Comes in: the feeds. Goes out: the same events into every lane's ring. When a ring is full the
 //! pump waits, because a replay can. Deliberately absent: the way an event takes inside a lane.
 
+mod live;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+use std::sync::mpsc::{Receiver, Sender};
 
-use wickd_model::{Event, TsNs};
+use wickd_model::Event;
 
+use crate::clock::WallClock;
 use crate::control::ToControl;
 use crate::io::BarEars;
 use crate::lane::{HISTORY_EVENTS, Waker};
 use crate::market::{FeedError, FeedPlan, Market, Pace, Speed, SystemClock};
 use crate::notice::{Notice, Notices};
 
+use live::Live;
+
 /// How long the pump rests when a lane is full.
 const FULL_RING_PAUSE: std::time::Duration = std::time::Duration::from_micros(200);
-
-/// How long the pump waits for a venue before it looks whether the run is over.
-const LIVE_LOOK: std::time::Duration = std::time::Duration::from_millis(20);
 
 /// What the pump shows while it runs.
 #[derive(Default)]
@@ -57,36 +59,8 @@ pub(crate) struct Stream {
 enum Origin {
     /// Recordings and walks, in event time.
     Recorded(Market),
-    /// Venues, as they come.
+    /// Venues and feeds, as they come.
     Live(Live),
-}
-
-/// The events of all venues, numbered as they come. Event time never runs backwards: venues' clocks
-/// differ, and an event that says it is older than its predecessor is as old as that.
-struct Live {
-    events: Receiver<Event>,
-    seq: u64,
-    now: TsNs,
-}
-
-impl Live {
-    /// The next event; `None` once no venue is left, or `stopped`.
-    fn next(&mut self, stopped: impl Fn() -> bool) -> Option<Event> {
-        loop {
-            match self.events.recv_timeout(LIVE_LOOK) {
-                Ok(mut event) => {
-                    self.seq += 1;
-                    let at = event.at_mut();
-                    // A venue whose clock is ahead must not drag event time into the future.
-                    self.now = self.now.max(at.ts_event.min(at.ts_init));
-                    (at.seq, at.ts_event) = (self.seq, self.now);
-                    return Some(event);
-                }
-                Err(RecvTimeoutError::Timeout) if !stopped() => {}
-                Err(_) => return None,
-            }
-        }
-    }
 }
 
 impl Stream {
@@ -114,10 +88,17 @@ impl Stream {
         Ok(Self { origin: Origin::Recorded(market), head, past })
     }
 
-    /// The events of venues, numbered on from `cursor`. There is no past: what was missed is gone.
-    pub(crate) fn live(events: Receiver<Event>, cursor: u64, now: TsNs) -> Self {
-        let live = Live { events, seq: cursor, now };
-        Self { origin: Origin::Live(live), head: None, past: VecDeque::new() }
+    /// The events of venues and feeds, numbered on from `cursor`, with `walks` beside them. There is
+    /// no past: what was missed is gone.
+    pub(crate) fn live(
+        events: Receiver<Event>,
+        walks: Vec<FeedPlan>,
+        cursor: u64,
+        clock: &WallClock,
+    ) -> Result<Self, FeedError> {
+        let walks = (!walks.is_empty()).then(|| Market::open(walks)).transpose()?;
+        let live = Live::new(events, walks, cursor, clock.clone());
+        Ok(Self { origin: Origin::Live(live), head: None, past: VecDeque::new() })
     }
 
     /// Event time of the first event to come; 0 where none will.
@@ -147,7 +128,8 @@ impl Stream {
             match self.origin {
                 Origin::Recorded(market) => replay(market, self.head, speed, &mut out, &notices),
                 Origin::Live(mut live) => {
-                    while let Some(event) = live.next(|| out.stopped()) {
+                    let failed = |error: &FeedError| notices.say(feed_error(error));
+                    while let Some(event) = live.next(|| out.stopped(), failed) {
                         if !out.give(event) {
                             break;
                         }

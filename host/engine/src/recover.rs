@@ -254,6 +254,10 @@ pub(crate) fn told<T>(opened: Result<T, StoreError>, what: &str, notices: &Notic
 /// A number for the market stream: other feeds have other numbers, and their events other meanings.
 pub(crate) fn stream_id(plan: &Plan) -> u32 {
     let venues: Vec<_> = plan.venues.iter().map(|venue| (&venue.name, venue.streams)).collect();
-    let digest = Sha256::digest(format!("{:?}{:?}{:?}", plan.feeds, plan.instruments, venues));
+    let mut text = format!("{:?}{:?}{:?}", plan.feeds, plan.instruments, venues);
+    for feed in &plan.plugin_feeds {
+        text.push_str(&format!("{}{:?}", feed.post.name, feed.instruments));
+    }
+    let digest = Sha256::digest(text);
     u32::from_le_bytes([digest[0], digest[1], digest[2], digest[3]])
 }

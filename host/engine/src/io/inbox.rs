@@ -33,7 +33,7 @@ pub(crate) struct Inbox {
 impl Inbox {
     pub(crate) fn new(plan: &UtilityPlan, clock: WallClock) -> Self {
         Self {
-            name: plan.name.clone(),
+            name: plan.post.name.clone(),
             hears: plan.hears.clone(),
             max: plan.queue_max.max(1),
             waiting: Mutex::default(),
@@ -155,21 +155,21 @@ impl BarEars {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Post;
     use super::*;
     use crate::plan::RestartPlan;
 
     fn inbox(hears: Hears, queue_max: usize) -> Inbox {
-        let plan = UtilityPlan {
+        let post = Post {
             name: "alerts".parse().unwrap(),
             plugin: "alert-webhook".parse().unwrap(),
             range: semver::VersionReq::STAR,
             settings: Vec::new(),
             limits: Default::default(),
             network: Default::default(),
-            hears,
-            queue_max,
             restart: RestartPlan::default(),
         };
+        let plan = UtilityPlan { post, hears, queue_max };
         Inbox::new(&plan, WallClock::set_by(Arc::default()))
     }
 

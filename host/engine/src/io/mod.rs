@@ -1,24 +1,31 @@
-//! The I/O tier: utilities that hear what happens in the house and may call out.
+//! The I/O tier: utilities that hear what happens in the house and may call out, feeds that bring
+//! market data from outside.
 //!
 //! Comes in: notices, durable fills, closed bars, admitted plugins. Goes out: calls into guests, each
-//! utility's on a thread of its own, and notices about what they were refused. Whoever says something
+//! on a thread of its own, what feeds gave, and notices about what was refused. Whoever says something
 //! puts it into a bounded inbox and goes on; a utility that hangs, floods or dies has its own inbox
-//! overrun and nothing else. Deliberately absent: lanes; none of them ever waits for this tier.
+//! overrun and nothing else, and a feed that does is a feed that is down. Deliberately absent: lanes;
+//! none of them ever waits for this tier.
 
+mod feed;
 mod inbox;
+mod keeper;
+mod outlet;
 mod told;
 mod utility;
 
 use std::collections::BTreeMap;
-use std::sync::atomic::Ordering;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
+use std::sync::mpsc::SyncSender;
 use std::thread::JoinHandle;
 
 use semver::VersionReq;
 use serde::Serialize;
-use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use wickd_egress::tls::TlsError;
-use wickd_model::{Digest, Fault, Instrument, Limits, PluginName, SlotName, Spec};
+use wickd_model::{
+    Digest, Event, Fault, Instrument, InstrumentId, Limits, PluginName, SlotName, Spec,
+};
 use wickd_policy::LimitsPatch;
 use wickd_policy::net::Grants;
 use wickd_policy::params::Setting;
@@ -31,12 +38,15 @@ use crate::notice::{Notice, Notices, Severity};
 use crate::plan::{Plan, RestartPlan};
 
 pub(crate) use inbox::{BarEars, FillEars, Inbox};
+use feed::Feed;
+use keeper::Parts;
+use outlet::Outlet;
 use told::Counts;
-use utility::{Parts, Utility};
+use utility::Utility;
 
-/// A utility as the operator configured it.
+/// What the operator says of any plugin of this tier.
 #[derive(Clone, Debug)]
-pub struct UtilityPlan {
+pub struct Post {
     /// Its name.
     pub name: SlotName,
     /// Its plugin.
@@ -49,12 +59,30 @@ pub struct UtilityPlan {
     pub limits: LimitsPatch,
     /// What it may reach, of what it requests.
     pub network: Grants,
+    /// How often it is restarted.
+    pub restart: RestartPlan,
+}
+
+/// A feed whose data a plugin brings.
+#[derive(Clone, Debug)]
+pub struct PluginFeedPlan {
+    /// Its plugin.
+    pub post: Post,
+    /// What it gives data for; nobody else does.
+    pub instruments: Vec<InstrumentId>,
+    /// Silence, in milliseconds, after which an instrument of it is stale.
+    pub stale_after_ms: u64,
+}
+
+/// A utility as the operator configured it.
+#[derive(Clone, Debug)]
+pub struct UtilityPlan {
+    /// Its plugin.
+    pub post: Post,
     /// What it hears.
     pub hears: Hears,
     /// Events waiting for it; when there are more the oldest is dropped and counted.
     pub queue_max: usize,
-    /// How often it is restarted.
-    pub restart: RestartPlan,
 }
 
 /// What a utility hears.
@@ -97,6 +125,37 @@ pub struct UtilitySummary {
     pub limited: u64,
 }
 
+/// How a feed ended.
+#[derive(Clone, Debug, Serialize)]
+pub struct FeedSummary {
+    /// Its name.
+    pub name: String,
+    /// Its plugin's name.
+    pub plugin: String,
+    /// The version that ran last.
+    pub version: String,
+    /// Its bytes.
+    pub digest: Option<Digest>,
+    /// `waiting`, `live`, `backoff` or `quarantined`.
+    pub state: &'static str,
+    /// Rounds it was called for.
+    pub rounds: u64,
+    /// Events it gave that went on to the lanes.
+    pub given: u64,
+    /// Events it gave that are no market data of its own, or beyond a round's share.
+    pub refused: u64,
+    /// Rounds that ended with an error.
+    pub errors: u64,
+    /// Calls that failed.
+    pub faults: u64,
+    /// Attempts outside that were denied.
+    pub denied: u64,
+    /// Attempts that were not granted and passed, because denials are only counted.
+    pub counted: u64,
+    /// Attempts that met a bound.
+    pub limited: u64,
+}
+
 /// The tier before its threads run.
 pub(crate) struct Tier {
     inboxes: Vec<Arc<Inbox>>,
@@ -124,39 +183,48 @@ impl Tier {
         BarEars::new(&self.inboxes, instruments)
     }
 
-    /// Starts a thread for each.
+    /// Starts a thread for each. Feeds publish into `market`.
     ///
     /// # Errors
     /// A thread does not start.
     pub(crate) fn start(
         self,
         plan: &Plan,
+        market: SyncSender<Event>,
         runtime: &Runtime,
         clock: &WallClock,
         notices: &Notices,
     ) -> std::io::Result<(Running, Vec<Worker>)> {
-        let mut running = Running { members: Vec::new() };
+        let mut running = Running { utilities: Vec::new(), feeds: Vec::new() };
         let mut workers = Vec::new();
-        for (plan_of, inbox) in plan.utilities.iter().zip(self.inboxes) {
-            let (orders, heard) = unbounded_channel();
+        let parts = |post: &Post, instruments, counts: &Arc<Counts>| Parts {
+            post: post.clone(),
+            house: plan.limits,
+            instruments,
+            runtime: runtime.clone(),
+            clock: clock.clone(),
+            notices: notices.clone(),
+            counts: counts.clone(),
+        };
+        for (of, inbox) in plan.utilities.iter().zip(self.inboxes) {
             let counts = Arc::new(Counts::default());
-            let parts = Parts {
-                plan: plan_of.clone(),
-                limits: plan_of.limits.clone(),
-                house: plan.limits,
-                instruments: plan.instruments.clone(),
-                runtime: runtime.clone(),
-                clock: clock.clone(),
-                notices: notices.clone(),
-                inbox: inbox.clone(),
-                counts: counts.clone(),
-            };
-            let own = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-            let thread = std::thread::Builder::new()
-                .name(format!("io-{}", plan_of.name))
-                .spawn(move || own.block_on(Utility::new(parts).run(heard)))?;
-            workers.push(Worker::new(plan_of, orders.clone()));
-            running.members.push(Member { plan: plan_of.clone(), orders, inbox, counts, thread });
+            let (parts, own) = (parts(&of.post, plan.instruments.clone(), &counts), inbox.clone());
+            let run = async move |orders| Utility::new(parts, own).run(orders).await;
+            let (member, worker) = Member::start(&of.post, counts, run)?;
+            workers.push(worker);
+            running.utilities.push((member, inbox));
+        }
+        for of in &plan.plugin_feeds {
+            let counts = Arc::new(Counts::default());
+            let named = |id: &InstrumentId| plan.instruments.get(*id as usize).cloned();
+            let instruments: Vec<_> = of.instruments.iter().filter_map(named).collect();
+            let (market, notices) = (market.clone(), notices.clone());
+            let outlet = Outlet::new(of, &instruments, market, counts.clone(), notices);
+            let parts = parts(&of.post, instruments, &counts);
+            let run = async move |orders| Feed::new(parts, outlet).run(orders).await;
+            let (member, worker) = Member::start(&of.post, counts, run)?;
+            workers.push(worker);
+            running.feeds.push(member);
         }
         Ok((running, workers))
     }
@@ -180,8 +248,8 @@ pub(crate) struct Worker {
 }
 
 impl Worker {
-    fn new(plan: &UtilityPlan, orders: UnboundedSender<Do>) -> Self {
-        let (name, plugin, range) = (plan.name.clone(), plan.plugin.clone(), plan.range.clone());
+    fn new(post: &Post, orders: UnboundedSender<Do>) -> Self {
+        let (name, plugin, range) = (post.name.clone(), post.plugin.clone(), post.range.clone());
         Self { name, plugin, range, employed: None, orders }
     }
 
@@ -200,50 +268,88 @@ impl Worker {
     }
 }
 
+/// One thread of the tier.
 struct Member {
-    plan: UtilityPlan,
+    post: Post,
     orders: UnboundedSender<Do>,
-    inbox: Arc<Inbox>,
     counts: Arc<Counts>,
     thread: JoinHandle<()>,
 }
 
 /// The running tier.
 pub(crate) struct Running {
-    members: Vec<Member>,
+    utilities: Vec<(Member, Arc<Inbox>)>,
+    feeds: Vec<Member>,
 }
 
 impl Running {
-    /// Ends it: each may work through what waits for it, for a bounded time.
-    pub(crate) fn end(self) -> Vec<UtilitySummary> {
-        for member in &self.members {
+    /// Ends it: each utility may work through what waits for it, for a bounded time.
+    pub(crate) fn end(self) -> (Vec<FeedSummary>, Vec<UtilitySummary>) {
+        for member in self.feeds.iter().chain(self.utilities.iter().map(|(member, _)| member)) {
             // One that has ended already needs no word.
             let _ = member.orders.send(Do::Stop);
         }
-        self.members.into_iter().map(Member::end).collect()
+        // First those that say something, so that their last words are heard.
+        let feeds = self.feeds.into_iter().map(Member::end_feed).collect();
+        let utility = |(member, inbox): (Member, Arc<Inbox>)| member.end_utility(&inbox);
+        (feeds, self.utilities.into_iter().map(utility).collect())
     }
 }
 
 impl Member {
-    fn end(self) -> UtilitySummary {
+    /// Starts a thread that runs `run` until it is told to stop.
+    fn start(
+        post: &Post,
+        counts: Arc<Counts>,
+        run: impl AsyncFnOnce(UnboundedReceiver<Do>) + Send + 'static,
+    ) -> std::io::Result<(Self, Worker)> {
+        let (orders, heard) = unbounded_channel();
+        let own = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let thread = std::thread::Builder::new()
+            .name(format!("io-{}", post.name))
+            .spawn(move || own.block_on(run(heard)))?;
+        let worker = Worker::new(post, orders.clone());
+        Ok((Self { post: post.clone(), orders, counts, thread }, worker))
+    }
+
+    fn end_utility(self, inbox: &Inbox) -> UtilitySummary {
         // A thread that panicked has nothing left to say.
         let _ = self.thread.join();
-        let counts = &self.counts;
-        let standing = counts.standing.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let count = |of: &std::sync::atomic::AtomicU64| of.load(Ordering::Relaxed);
+        let (counts, standing) = (&self.counts, self.counts.standing());
         UtilitySummary {
-            name: self.plan.name.to_string(),
-            plugin: self.plan.plugin.to_string(),
+            name: self.post.name.to_string(),
+            plugin: self.post.plugin.to_string(),
             version: standing.version,
             digest: standing.digest,
             state: standing.state,
-            heard: count(&counts.heard),
-            dropped: self.inbox.dropped(),
-            errors: count(&counts.errors),
-            faults: count(&counts.faults),
-            denied: count(&counts.denied),
-            counted: count(&counts.counted),
-            limited: count(&counts.limited),
+            heard: Counts::get(&counts.heard),
+            dropped: inbox.dropped(),
+            errors: Counts::get(&counts.errors),
+            faults: Counts::get(&counts.faults),
+            denied: Counts::get(&counts.denied),
+            counted: Counts::get(&counts.counted),
+            limited: Counts::get(&counts.limited),
+        }
+    }
+
+    fn end_feed(self) -> FeedSummary {
+        // A thread that panicked has nothing left to say.
+        let _ = self.thread.join();
+        let (counts, standing) = (&self.counts, self.counts.standing());
+        FeedSummary {
+            name: self.post.name.to_string(),
+            plugin: self.post.plugin.to_string(),
+            version: standing.version,
+            digest: standing.digest,
+            state: standing.state,
+            rounds: Counts::get(&counts.rounds),
+            given: Counts::get(&counts.given),
+            refused: Counts::get(&counts.refused),
+            errors: Counts::get(&counts.errors),
+            faults: Counts::get(&counts.faults),
+            denied: Counts::get(&counts.denied),
+            counted: Counts::get(&counts.counted),
+            limited: Counts::get(&counts.limited),
         }
     }
 }
@@ -276,6 +382,6 @@ pub(crate) fn schema<H: Host>(
 }
 
 /// Why nobody can call out at all.
-fn no_trust(error: &TlsError) -> Notice {
-    Notice::error("utility-failed", format!("no secure connection is possible: {error}"))
+fn no_trust(code: &'static str, error: &TlsError) -> Notice {
+    Notice::error(code, format!("no secure connection is possible: {error}"))
 }

@@ -16,10 +16,17 @@ use crate::notice::{Notice, Notices};
 /// Distinct refusals told of one generation; a guest can make up any number of them.
 const TOLD_MAX: usize = 256;
 
-/// The numbers of one utility.
+/// The numbers of one of the tier.
 #[derive(Default)]
 pub(crate) struct Counts {
+    /// Of a utility: events it was called with.
     pub(crate) heard: AtomicU64,
+    /// Of a feed: rounds it was called for.
+    pub(crate) rounds: AtomicU64,
+    /// Of a feed: events that went on to the lanes.
+    pub(crate) given: AtomicU64,
+    /// Of a feed: what it gave that is no market data of its own.
+    pub(crate) refused: AtomicU64,
     pub(crate) errors: AtomicU64,
     pub(crate) faults: AtomicU64,
     pub(crate) denied: AtomicU64,
@@ -36,6 +43,14 @@ impl Counts {
     pub(crate) fn runs(&self, version: String, digest: Digest) {
         let mut standing = self.standing.lock().unwrap_or_else(PoisonError::into_inner);
         (standing.version, standing.digest) = (version, Some(digest));
+    }
+
+    pub(crate) fn get(count: &AtomicU64) -> u64 {
+        count.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn standing(&self) -> Standing {
+        self.standing.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub(crate) fn stand(&self, state: &'static str) {

@@ -11,7 +11,6 @@ mod adapter;
 mod book;
 mod connector;
 mod convert;
-mod denials;
 mod probe;
 mod streams;
 mod tracker;

@@ -1,4 +1,4 @@
-//! The rings and channels between venues, desk, lanes and pump, made before anything runs.
+//! The rings and channels between venues, feeds, desk, lanes and pump, made before anything runs.
 //!
 //! Comes in: the plan. Goes out: each one's end, then the running threads. Deliberately absent:
 //! whatever goes through them.
@@ -21,7 +21,8 @@ use crate::lane::Waker;
 use crate::notice::Notices;
 use crate::plan::Plan;
 
-/// Market events between venues and pump; when it is full the venues' sockets are read more slowly.
+/// Market events between venues, feeds and pump; when it is full the venues' sockets are read more
+/// slowly, and feeds have their rounds later.
 const MARKET_EVENTS_MAX: usize = 1 << 16;
 /// Order news under way to one lane; when it is full the venue waits for the lane.
 const NEWS_MAX: usize = 1 << 12;
@@ -34,6 +35,8 @@ pub(crate) struct Wiring {
     venues: Vec<Made>,
     market_in: SyncSender<Event>,
     market: Option<Receiver<Event>>,
+    /// Feeds publish as well.
+    has_feeds: bool,
     live: Vec<bool>,
 }
 
@@ -77,7 +80,8 @@ impl Wiring {
             let (ear, inputs) = sync_channel(INPUTS_MAX);
             Made { plan: plan.clone(), ear, inputs, news: Vec::new() }
         });
-        Self { venues: made.collect(), market_in, market: Some(market), live }
+        let has_feeds = !plan.plugin_feeds.is_empty();
+        Self { venues: made.collect(), market_in, market: Some(market), has_feeds, live }
     }
 
     /// By instrument: whether its orders go to a real venue.
@@ -85,9 +89,15 @@ impl Wiring {
         &self.live
     }
 
-    /// The market, where venues make it.
+    /// The market, where venues and feeds make it.
     pub(crate) fn market(&mut self) -> Option<Receiver<Event>> {
-        self.market.take().filter(|_| !self.venues.is_empty())
+        let live = self.has_feeds || !self.venues.is_empty();
+        self.market.take().filter(|_| live)
+    }
+
+    /// The feeds' end: into the same market.
+    pub(crate) fn publishes(&self) -> SyncSender<Event> {
+        self.market_in.clone()
     }
 
     /// The desk's end.

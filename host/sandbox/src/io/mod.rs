@@ -6,6 +6,7 @@
 //! threads, queues, restarts, and any way out that does not lead through [`Outside`].
 
 mod call;
+mod giving;
 mod http;
 mod names;
 mod outside;
@@ -19,26 +20,26 @@ use wasmtime_wasi::sockets::SocketAddrUse;
 use wasmtime_wasi::{HostMonotonicClock, HostWallClock, WasiCtxBuilder};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 use wickd_model::{
-    self as model, Entry as Param, Event, Fault, Instrument, Issue, Limits, Spec, TsNs, World,
+    self as model, Entry as Param, Fault, Instrument, Issue, Limits, Spec, TsNs, World,
 };
 
 use crate::Host;
 use crate::bindings::names::wasi::sockets::ip_name_lookup as lookup;
-use crate::bindings::{feed, utility, wit};
+use crate::bindings::{feed, utility};
 use crate::cell::Cell;
 use crate::guest::{Loaded, Pre};
 use crate::log::LogLine;
 use crate::runtime::Runtime;
 
 use call::Entry;
+use giving::Giving;
+pub use giving::{NotGiven, Round, Why};
 pub use names::Answers;
 pub use outside::{Outside, Refused, RefusedKind};
 pub use websocket::Connection;
 
 /// Room for one request's headers in memory, in bytes, the table that holds them included.
 const FIELDS_BYTES_MAX: usize = 32 << 10;
-/// Market events one round of a feed may give: the book and the trades of a busy second.
-const GIVEN_MAX: usize = 10_000;
 /// Longest text of a refused event, in bytes.
 const WHY_BYTES_MAX: usize = 256;
 /// How finely the clocks of the I/O tier are told, in nanoseconds: a finer one measures neighbours.
@@ -49,7 +50,7 @@ pub(crate) struct Io {
     pub(crate) outside: Arc<Outside>,
     fields: WasiHttpCtx,
     sender: http::Sender,
-    given: Vec<Event>,
+    giving: Giving,
 }
 
 impl WasiHttpView for Cell<Io> {
@@ -109,32 +110,10 @@ fn cell(outside: Arc<Outside>, limits: &Limits) -> Cell<Io> {
             });
     };
     let sender = http::Sender(outside.clone());
-    Cell::around(Io { outside, fields, sender, given: Vec::new() }, limits, furnish)
+    Cell::around(Io { outside, fields, sender, giving: Giving::default() }, limits, furnish)
 }
 
 impl utility::wickd::plugin::happenings::Host for Cell<Io> {}
-
-impl feed::wickd::plugin::giving::Host for Cell<Io> {
-    fn give_quote(&mut self, quote: wit::types::Quote) -> bool {
-        let sound =
-            quote.bid > 0 && quote.ask >= quote.bid && quote.bid_qty >= 0 && quote.ask_qty >= 0;
-        sound && self.host.give(Event::Quote(quote.into()))
-    }
-
-    fn give_trade(&mut self, trade: wit::types::Trade) -> bool {
-        trade.price > 0 && trade.size > 0 && self.host.give(Event::Trade(trade.into()))
-    }
-}
-
-impl Io {
-    fn give(&mut self, event: Event) -> bool {
-        let room = self.given.len() < GIVEN_MAX;
-        if room {
-            self.given.push(event);
-        }
-        room
-    }
-}
 
 /// The machine's clocks, in whole milliseconds.
 struct Clock(Instant);
@@ -297,6 +276,9 @@ macro_rules! guest {
             ) -> Faulty<Result<(), Vec<Issue>>> {
                 let api = self.exports.$api();
                 let config: Vec<_> = config.iter().map(Into::into).collect();
+                // Of no other will a feed be heard; a utility gives nothing.
+                self.entry.store.data_mut().host.giving.own =
+                    instruments.iter().map(|instrument| instrument.id).collect();
                 let instruments: Vec<_> = instruments.iter().map(Into::into).collect();
                 let answer = self
                     .entry
@@ -336,15 +318,23 @@ impl UtilityGuest {
 }
 
 impl FeedGuest {
-    /// One round: what it gave goes to `into`, in order. `Ok(Ok)` says in how many milliseconds it
-    /// wants the next, `Ok(Err)` what went wrong outside. A round that failed has given nothing.
+    /// One round: what it gave goes to `into`, in order, with what was no market data. `Ok(Ok)` says
+    /// in how many milliseconds it wants the next, `Ok(Err)` what went wrong outside. A round that
+    /// failed has given nothing.
     ///
     /// # Errors
     /// The call failed.
-    pub async fn run(&mut self, into: &mut Vec<Event>) -> Faulty<Result<u32, String>> {
+    pub async fn run(&mut self, into: &mut Round) -> Faulty<Result<u32, String>> {
         let api = self.exports.wickd_plugin_feed_api();
-        let answer = self.entry.enter("run", async |store| api.call_run(store).await).await?;
-        into.append(&mut self.entry.store.data_mut().host.given);
-        Ok(answer.map_err(|why| model::printable(why.as_bytes(), WHY_BYTES_MAX)))
+        let answer = self.entry.enter("run", async |store| api.call_run(store).await).await;
+        let giving = &mut self.entry.store.data_mut().host.giving;
+        into.not_given.append(&mut giving.not_given);
+        match answer {
+            Ok(answer) => {
+                into.events.append(&mut giving.events);
+                Ok(answer.map_err(|why| model::printable(why.as_bytes(), WHY_BYTES_MAX)))
+            }
+            Err(fault) => Err(fault),
+        }
     }
 }

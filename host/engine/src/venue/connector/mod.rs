@@ -28,11 +28,11 @@ pub(super) use requests::trades;
 
 use super::adapter::{Adapter, Mismatch, Turn, matched};
 use super::book::Book;
-use super::denials::Denials;
 use super::streams::{Due, LinkState, Links};
 use super::tracker::Tracker;
 use super::{Do, Input, NewsTap, VenuePlan, convert};
 use crate::clock::WallClock;
+use crate::denials::Denials;
 use crate::intake::Plugin;
 use crate::notice::{Notice, Notices};
 

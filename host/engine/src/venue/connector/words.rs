@@ -8,9 +8,9 @@ use wickd_sandbox::exchange::Said;
 use wickd_sandbox::exchange::nouns::{FillReport, Operation, OrderReport};
 
 use super::{Connector, FETCHES_MAX, Purpose, stamp, trades};
+use crate::denials::Attempt;
 use crate::notice::{Notice, Severity};
 use crate::venue::book::Touch;
-use crate::venue::denials::Attempt;
 use crate::venue::streams::LinkState;
 use crate::venue::{Do, convert};
 

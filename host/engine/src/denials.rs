@@ -1,4 +1,5 @@
-//! What a venue or its adapter tried and did not get: counted, and told without becoming a flood.
+//! What a venue, its adapter or a feed tried and did not get: counted, and told without becoming a
+//! flood.
 //!
 //! Comes in: each attempt, with a stable code and what it was aimed at. Goes out: a notice for the
 //! first of its kind, the second, the fourth and so on, each with the count so far; one with all
@@ -7,7 +8,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use wickd_model::printable;
+use wickd_model::{SlotName, printable};
 
 use crate::intake::Plugin;
 use crate::notice::{Detail, Notice, Notices, Severity};
@@ -32,16 +33,22 @@ pub(crate) struct Attempt<'a> {
     pub(crate) times: u64,
 }
 
-/// All attempts of one venue.
+/// All attempts of one venue or one feed.
 pub(crate) struct Denials {
-    venue: String,
+    who: String,
+    /// A feed is spoken of as a slot is.
+    is_slot: bool,
     notices: Notices,
     counts: BTreeMap<(&'static str, String), u64>,
 }
 
 impl Denials {
     pub(crate) fn new(venue: String, notices: Notices) -> Self {
-        Self { venue, notices, counts: BTreeMap::new() }
+        Self { who: venue, is_slot: false, notices, counts: BTreeMap::new() }
+    }
+
+    pub(crate) fn of_feed(feed: &SlotName, notices: Notices) -> Self {
+        Self { is_slot: true, ..Self::new(feed.to_string(), notices) }
     }
 
     /// Counts it, and tells of it where its count has doubled.
@@ -59,8 +66,11 @@ impl Denials {
         if attempt.times == 0 || before.checked_ilog2() == count.checked_ilog2() {
             return;
         }
-        let text = format!("{}: {target}: {}", self.venue, attempt.text);
+        let text = format!("{}: {target}: {}", self.who, attempt.text);
         let mut notice = Notice::new(attempt.severity, code, text).detail(Detail::Count(*count));
+        if self.is_slot {
+            notice = notice.slot(&self.who);
+        }
         if !attempt.fix.is_empty() {
             notice = notice.fix(attempt.fix);
         }
@@ -80,9 +90,12 @@ impl Denials {
             return;
         }
         let each: Vec<_> = sums.iter().map(|(code, count)| format!("{code} {count}")).collect();
-        let text = format!("{}: in this run: {}", self.venue, each.join(", "));
-        self.notices
-            .say(Notice::info("venue-counts", text).detail(Detail::Count(sums.values().sum())));
+        let text = format!("{}: in this run: {}", self.who, each.join(", "));
+        let all = Detail::Count(sums.values().sum());
+        self.notices.say(match self.is_slot {
+            true => Notice::info("feed-counts", text).slot(&self.who).detail(all),
+            false => Notice::info("venue-counts", text).detail(all),
+        });
     }
 }
 
