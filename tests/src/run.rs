@@ -9,8 +9,8 @@ use wickd_engine::market::{
     FeedKind, FeedPlan, FloatNoise, OnBrokenRow, ReplayPlan, Speed, SyntheticPlan,
 };
 use wickd_engine::{
-    Credentials, House, Notice, PaperConfig, Plan, RestartPlan, SlotPlan, SlotShow, Summary,
-    WallClock, verify,
+    Credentials, Edges, House, Notice, PaperConfig, Plan, RestartPlan, SlotPlan, SlotShow, Summary,
+    verify,
 };
 use wickd_model::{Digest, Instrument, Limits, Product, Risk};
 use wickd_policy::params::Setting;
@@ -170,7 +170,12 @@ impl Stage {
 
     /// Starts the house.
     pub fn start(self) -> Run {
-        let (house, heard) = House::start(self.plan.clone(), WallClock::system())
+        self.start_within(Edges::system())
+    }
+
+    /// Starts it within edges of the test's own.
+    pub fn start_within(self, edges: Edges) -> Run {
+        let (house, heard) = House::start(self.plan.clone(), edges)
             .unwrap_or_else(|error| panic!("the house does not start: {error:?}"));
         Run { stage: Some(self), house: Some(house), heard, notices: Vec::new() }
     }

@@ -2,7 +2,7 @@
 #![allow(clippy::expect_used, reason = "a test may fail")]
 
 use wickd_engine::market::{FeedKind, FloatNoise, OnBrokenRow, ReplayPlan, Speed};
-use wickd_engine::{House, WallClock};
+use wickd_engine::{House, Edges};
 use wickd_tests::{Stage, btc_usdt, component_bytes, slot, synthetic};
 
 /// A house with an auditor called `audit` on an endless paced feed.
@@ -128,7 +128,7 @@ fn a_broken_row_is_told_with_file_line_column_reason_and_fix() {
 fn a_file_that_is_no_recording_stops_the_start_with_its_path() {
     for text in ["", "a,b,c\n1,2,3\n", "\u{1b}[2J\n"] {
         let (stage, path) = replay(text, OnBrokenRow::Stop);
-        let Err(error) = House::start(stage.plan.clone(), WallClock::system()) else {
+        let Err(error) = House::start(stage.plan.clone(), Edges::system()) else {
             panic!("{text:?} was taken");
         };
         let source = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
@@ -139,7 +139,7 @@ fn a_file_that_is_no_recording_stops_the_start_with_its_path() {
 #[test]
 fn a_second_house_on_the_same_state_is_refused_with_the_owner() {
     let run = trading().start();
-    let Err(error) = House::start(run.stage().plan.clone(), WallClock::system()) else {
+    let Err(error) = House::start(run.stage().plan.clone(), Edges::system()) else {
         panic!("two houses on one state folder");
     };
     let source = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();

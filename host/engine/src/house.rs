@@ -17,6 +17,7 @@ use wickd_store::{Folder, Record, StoreError};
 use crate::clock::WallClock;
 use crate::control::{Control, LaneControl, SlotControl, Source, Standing, ToControl};
 use crate::desk::{Desk, IntentHashes, Outbox};
+use crate::edges::Edges;
 use crate::intake::{Admission, Compiler, Intake};
 use crate::io::{FeedSummary, Tier, UtilitySummary};
 use crate::lane::{
@@ -142,8 +143,9 @@ impl House {
     ///
     /// # Errors
     /// Only what no house can run without; a disk that takes no writes only blocks orders.
-    pub fn start(plan: Plan, clock: WallClock) -> Result<(Self, Receiver<Notice>), HouseError> {
+    pub fn start(plan: Plan, edges: Edges) -> Result<(Self, Receiver<Notice>), HouseError> {
         let (notices, heard) = Notices::channel();
+        let clock = edges.clock.clone();
         let runtime = Runtime::start()?;
         let folder = open_state(&plan, &notices)?;
         let stores = Stores::open(folder.as_ref(), &notices);
@@ -152,9 +154,7 @@ impl House {
         let mut wiring = Wiring::new(&plan);
         let recovered = stores.recover(stream_id, &saved, wiring.live(), &notices)?;
         let stream = match wiring.market() {
-            Some(events) => {
-                Stream::live(events, plan.feeds.clone(), recovered.cursor, &clock)?
-            }
+            Some(events) => Stream::live(events, plan.feeds.clone(), recovered.cursor, &clock)?,
             None => Stream::open(plan.feeds.clone(), recovered.cursor, &notices)?,
         };
         let lanes = plan.lanes.max(1) as usize;
@@ -187,14 +187,14 @@ impl House {
         let venues = wiring.start(Start {
             plan: &plan,
             runtime: &runtime,
-            clock: &clock,
+            edges: &edges,
             notices: &notices,
             lanes: slots.iter().map(|slot| (slot.key, slot.lane)).collect(),
             house: stores.house(),
             taken,
         })?;
         let bars = tier.bar_ears(&plan.instruments);
-        let (tier, workers) = tier.start(&plan, market, &runtime, &clock, &notices)?;
+        let (tier, workers) = tier.start(&plan, market, &runtime, &edges, &notices)?;
         let shown = slots.iter().map(show).collect();
         let pump = Arc::new(OnceLock::new());
         let admission = admission(&plan, &runtime, folder.as_ref(), &clock, &notices);

@@ -9,6 +9,7 @@ mod clock;
 mod control;
 mod denials;
 mod desk;
+mod edges;
 mod house;
 mod intake;
 mod io;
@@ -25,6 +26,7 @@ mod venue;
 
 pub use clock::WallClock;
 pub use desk::IntentHashes;
+pub use edges::Edges;
 pub use house::{House, HouseError, SlotShow, SlotSummary, Summary};
 pub use intake::{Admission, Cost, Plugin, Refusal};
 pub use io::{FeedSummary, Hears, PluginFeedPlan, Post, UtilityPlan, UtilitySummary};

@@ -214,15 +214,15 @@ impl VenueRig {
         let (market, heard) = sync_channel(1 << 16);
         let (ring, news) = rtrb::RingBuffer::new(1 << 12);
         let (notices, said) = crate::notice::Notices::channel();
-        let clock = crate::clock::WallClock::system();
+        let edges = crate::edges::Edges::system();
         let limiter = Arc::new(Limiter::new(50));
-        let wire = Wire::start(&plan, credentials, ear.clone(), &clock, &limiter).ok()?;
+        let wire = Wire::start(&plan, credentials, ear.clone(), &edges, &limiter).ok()?;
         let parts = Parts {
             plan,
             runtime: runtime.clone(),
             limits: wickd_model::Limits::default(),
             instruments: vec![instrument],
-            clock,
+            clock: edges.clock,
             notices,
             inputs,
             wire: wire.orders,

@@ -13,7 +13,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 use wickd_engine::market::{FeedKind, FeedPlan};
-use wickd_engine::{House, Notice, Plan, Summary, WallClock};
+use wickd_engine::{House, Notice, Plan, Summary, Edges};
 
 use crate::config::Config;
 use crate::exit::{Exit, Failure};
@@ -76,7 +76,7 @@ pub(crate) fn house(
     mut each: impl FnMut(&House, Option<&Notice>) -> Result<(), Failure>,
 ) -> Result<Over, Failure> {
     let (house, notices) =
-        House::start(compiled_by_child(config.plan.clone())?, WallClock::system())?;
+        House::start(compiled_by_child(config.plan.clone())?, Edges::system())?;
     let mut screen = Screen::new(terminal, config, &house, events_in(&config.plan.feeds));
     let outcome = watch(&house, &notices, stop, &mut screen, &mut each);
     let summary = house.end();

@@ -82,7 +82,7 @@ impl Feed {
                 }
                 Woken::Look => {}
             }
-            let now = self.keeper.parts.clock.now_ns();
+            let now = self.keeper.parts.edges.clock.now_ns();
             if self.keeper.live.is_none() {
                 self.next = None;
                 self.outlet.down(now);
@@ -95,7 +95,7 @@ impl Feed {
     /// One round. True where the house ends: what the round would have given is not waited for.
     async fn round(&mut self, orders: &mut UnboundedReceiver<Do>) -> bool {
         let Self { keeper, outlet, next, round } = self;
-        let clock = keeper.parts.clock.clone();
+        let clock = keeper.parts.edges.clock.clone();
         let Some(guest) = &mut keeper.live else { return false };
         guest.set_now(clock.now_ns());
         Counts::add(&keeper.parts.counts.rounds);

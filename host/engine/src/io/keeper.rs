@@ -9,7 +9,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
-use wickd_egress::dial::System;
 use wickd_egress::tls::Tls;
 use wickd_model::{Digest, Entry, Fault, FaultKind, Instrument, Issue, Limits, TsNs};
 use wickd_policy::net::{Enforcement, Rights};
@@ -18,8 +17,8 @@ use wickd_sandbox::{Host, Level, Loaded, LogLine, Runtime};
 
 use super::told::{self, Counts};
 use super::{Post, no_trust};
-use crate::clock::WallClock;
 use crate::control::{Sentence, Supervision};
+use crate::edges::Edges;
 use crate::intake::Plugin;
 use crate::notice::{Detail, Notice, Notices};
 
@@ -95,7 +94,7 @@ pub(crate) struct Parts {
     /// Those it is told of.
     pub(crate) instruments: Vec<Instrument>,
     pub(crate) runtime: Runtime,
-    pub(crate) clock: WallClock,
+    pub(crate) edges: Edges,
     pub(crate) notices: Notices,
     pub(crate) counts: Arc<Counts>,
 }
@@ -116,7 +115,7 @@ pub(crate) struct Keeper<G> {
 
 impl<G: Guest> Keeper<G> {
     pub(crate) fn new(parts: Parts) -> Self {
-        let supervision = Supervision::new(parts.post.restart, parts.clock.now_ns());
+        let supervision = Supervision::new(parts.post.restart, parts.edges.clock.now_ns());
         parts.counts.stand("waiting");
         Self {
             parts,
@@ -213,7 +212,7 @@ impl<G: Guest> Keeper<G> {
         );
         let label = (plugin.label(), plugin.digest);
         let ear = told::ear(post.name.clone(), label, counts.clone(), notices.clone());
-        let outside = Outside::new(rights, Arc::new(System), tls, ear);
+        let outside = Outside::new(rights, self.parts.edges.names.clone(), tls, ear);
         let limits = post.limits.over(plugin.limits(self.parts.house).for_io());
         let Some(made) = G::make(runtime, &plugin.loaded, outside, &limits).await else {
             let (world, kind) = (plugin.manifest.world.name(), G::KIND);
@@ -221,7 +220,7 @@ impl<G: Guest> Keeper<G> {
             return Ok(Err(Notice::error(G::FAILED, text).fix(format!("name a {kind}"))));
         };
         let mut guest = made?;
-        guest.set_now(self.parts.clock.now_ns());
+        guest.set_now(self.parts.edges.clock.now_ns());
         match guest.configure(&config, &self.parts.instruments).await? {
             Ok(()) => Ok(Ok(guest)),
             Err(issues) => {
@@ -263,7 +262,7 @@ impl<G: Guest> Keeper<G> {
             FaultKind::OutOfFuel => "mend the loop, or raise `limits.fuel_per_cold_call`",
             kind => kind.hint(),
         };
-        let sentence = self.supervision.failed(self.parts.clock.now_ns());
+        let sentence = self.supervision.failed(self.parts.edges.clock.now_ns());
         let (code, what) = match sentence {
             Sentence::Restart(wait_ms) => {
                 self.due = Some(Instant::now() + Duration::from_millis(wait_ms));

@@ -33,12 +33,13 @@ use wickd_sandbox::io::{FeedGuest, Outside, UtilityGuest};
 use wickd_sandbox::{Host, Loaded, Runtime};
 
 use crate::clock::WallClock;
+use crate::edges::Edges;
 use crate::intake::Plugin;
 use crate::notice::{Notice, Notices, Severity};
 use crate::plan::{Plan, RestartPlan};
 
-pub(crate) use inbox::{BarEars, FillEars, Inbox};
 use feed::Feed;
+pub(crate) use inbox::{BarEars, FillEars, Inbox};
 use keeper::Parts;
 use outlet::Outlet;
 use told::Counts;
@@ -192,7 +193,7 @@ impl Tier {
         plan: &Plan,
         market: SyncSender<Event>,
         runtime: &Runtime,
-        clock: &WallClock,
+        edges: &Edges,
         notices: &Notices,
     ) -> std::io::Result<(Running, Vec<Worker>)> {
         let mut running = Running { utilities: Vec::new(), feeds: Vec::new() };
@@ -202,7 +203,7 @@ impl Tier {
             house: plan.limits,
             instruments,
             runtime: runtime.clone(),
-            clock: clock.clone(),
+            edges: edges.clone(),
             notices: notices.clone(),
             counts: counts.clone(),
         };

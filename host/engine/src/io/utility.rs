@@ -102,7 +102,7 @@ impl Utility {
     /// Tells the live one.
     async fn hear(&mut self, happening: &Happening) {
         let keeper = &mut self.keeper;
-        let now = keeper.parts.clock.now_ns();
+        let now = keeper.parts.edges.clock.now_ns();
         let Some(guest) = &mut keeper.live else { return };
         guest.set_now(now);
         Counts::add(&keeper.parts.counts.heard);

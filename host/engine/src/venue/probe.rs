@@ -21,6 +21,7 @@ use super::{
     Answer, Do, INPUTS_MAX, Input, VenuePlan, Wire, WireError, connector, convert, wiring,
 };
 use crate::clock::WallClock;
+use crate::edges::Edges;
 use crate::intake::Plugin;
 use crate::plan::Plan;
 
@@ -110,10 +111,10 @@ impl Probe {
                 issues.iter().map(|it| format!("{}: {}", it.key, it.message)).collect();
             ProbeError::Unusable(all.join("; "))
         })?;
-        let clock = WallClock::system();
+        let edges = Edges::system();
         let (ear, inputs) = sync_channel(INPUTS_MAX);
         let limiter = Arc::new(Limiter::new(wiring::SLACK_MS));
-        let wire = Wire::start(venue, &plan.credentials, ear, &clock, &limiter)?;
+        let wire = Wire::start(venue, &plan.credentials, ear, &edges, &limiter)?;
         let rule = plugin.manifest.venue.as_ref().and_then(|venue| venue.client_id.as_ref());
         let prefix = rule.map_or_else(String::new, |rule| rule.prefix.clone());
         let _ = wire.orders.send(Do::Manifest(plugin));
@@ -124,7 +125,7 @@ impl Probe {
             guest,
             plan: venue.clone(),
             instruments: plan.instruments.clone(),
-            clock,
+            clock: edges.clock,
             offset: Offset::default(),
             tickets: BTreeMap::new(),
             last_ticket: 0,

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc::{Receiver, Sender, UnboundedReceiver, UnboundedSender, channel};
 use wickd_egress::Request;
-use wickd_egress::dial::{Resolve, System};
+use wickd_egress::dial::Resolve;
 use wickd_egress::http::{Bounds, Http, HttpError};
 use wickd_egress::limit::{Cost, Grant, Limiter};
 use wickd_egress::secret::{SecretError, Slot, Slots};
@@ -28,6 +28,7 @@ use wickd_sandbox::exchange::nouns;
 
 use super::{Answer, Do, Input, VenuePlan};
 use crate::clock::WallClock;
+use crate::edges::Edges;
 use crate::plan::Credentials;
 
 const NS_PER_MS: u64 = 1_000_000;
@@ -99,11 +100,10 @@ impl Wire {
         plan: &VenuePlan,
         credentials: &Credentials,
         inputs: SyncSender<Input>,
-        clock: &WallClock,
+        edges: &Edges,
         limiter: &Arc<Limiter>,
     ) -> Result<Self, WireError> {
         let tls = Tls::new(&[])?;
-        let resolver: Arc<dyn Resolve> = Arc::new(System);
         let slot = slot(plan, credentials)?;
         // They wait here and not there, where one too many would be refused.
         let bounds = Bounds { in_flight: REQUESTS_MAX, ..Bounds::default() };
@@ -116,13 +116,13 @@ impl Wire {
             grants: plan.network.clone(),
             endpoints: plan.endpoints.clone(),
             slot,
-            http: Http::new(resolver.clone(), tls.clone(), bounds),
-            resolver,
+            http: Http::new(edges.names.clone(), tls.clone(), bounds),
+            resolver: edges.names.clone(),
             tls,
             limiter: limiter.clone(),
-            clock: clock.clone(),
+            clock: edges.clock.clone(),
             offset_ms: AtomicI64::new(0),
-            nonce: AtomicU64::new(clock.now_ns() / NS_PER_MS),
+            nonce: AtomicU64::new(edges.clock.now_ns() / NS_PER_MS),
             recv_ms: u32::try_from(plan.recv_window_ms).unwrap_or(u32::MAX),
             inputs,
             busy: tokio::sync::Semaphore::new(REQUESTS_MAX),

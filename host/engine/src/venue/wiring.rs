@@ -15,8 +15,8 @@ use wickd_model::{Event, OrderEvent, PluginName};
 use wickd_sandbox::Runtime;
 
 use super::{Connector, INPUTS_MAX, Input, NewsTap, Parts, Taken, VenuePlan, Wire, WireError};
-use crate::clock::WallClock;
 use crate::desk::Routes;
+use crate::edges::Edges;
 use crate::lane::Waker;
 use crate::notice::Notices;
 use crate::plan::Plan;
@@ -58,7 +58,7 @@ pub(crate) struct Ear {
 pub(crate) struct Start<'s> {
     pub(crate) plan: &'s Plan,
     pub(crate) runtime: &'s Runtime,
-    pub(crate) clock: &'s WallClock,
+    pub(crate) edges: &'s Edges,
     pub(crate) notices: &'s Notices,
     /// Which lane a slot is on.
     pub(crate) lanes: BTreeMap<u32, usize>,
@@ -149,12 +149,12 @@ impl Wiring {
                 .partition(|of| made.plan.instruments.contains(&of.order.request.instrument));
             taken = others;
             let (plan, ear) = (&made.plan, made.ear.clone());
-            let wire = Wire::start(plan, &start.plan.credentials, ear, start.clock, &limiter)?;
+            let wire = Wire::start(plan, &start.plan.credentials, ear, start.edges, &limiter)?;
             let parts = Parts {
                 runtime: start.runtime.clone(),
                 limits: start.plan.limits,
                 instruments: start.plan.instruments.clone(),
-                clock: start.clock.clone(),
+                clock: start.edges.clock.clone(),
                 notices: start.notices.clone(),
                 inputs: made.inputs,
                 wire: wire.orders,

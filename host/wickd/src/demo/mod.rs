@@ -12,7 +12,7 @@ mod page;
 use std::path::Path;
 
 use wickd_engine::market::Speed;
-use wickd_engine::{House, Notice, Summary, WallClock};
+use wickd_engine::{House, Notice, Summary, Edges};
 
 use crate::config::Config;
 use crate::exit::{Exit, Failure};
@@ -149,7 +149,7 @@ fn once_more(config: &Config, dir: &Path) -> Result<Summary, Failure> {
     plan.slots.retain(|slot| slot.plugin.as_str() != HOSTILE);
     plan.state_dir = dir.join("state-again");
     plan.speed = Speed::Max;
-    let (house, notices) = House::start(plan, WallClock::system())?;
+    let (house, notices) = House::start(plan, Edges::system())?;
     // Notices come until control has ended; its end closes them.
     while !house.is_over() {
         let _ = notices.recv_timeout(REDRAW);

@@ -50,6 +50,7 @@ impl Utility for EvilUtility {
             "sockets" => self.sockets(ctx),
             "headers" => self.headers(ctx),
             "answers" => self.answers(ctx),
+            "turncoat" => self.turncoat(ctx),
             "flood" => flood(ctx, &server),
             "spin" => loop {
                 std::hint::black_box(ctx);
@@ -217,6 +218,16 @@ impl EvilUtility {
         say(ctx, "forty headers", many.send());
         let large = Request::post_json(&url, vec![b' '; 2 << 20]);
         say(ctx, "two megabytes", large.send());
+    }
+
+    /// A name that is granted, and means something else each time.
+    fn turncoat(&self, ctx: &Runtime) {
+        let name = &self.config.other;
+        for _ in 0..4 {
+            say(ctx, "http", get(&format!("http://{name}/ok")));
+            say(ctx, "websocket", open(&format!("ws://{name}/ok"), Vec::new()));
+            say(ctx, "tcp", TcpStream::connect(name.as_str()));
+        }
     }
 
     fn answers(&self, ctx: &Runtime) {
