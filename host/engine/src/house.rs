@@ -152,9 +152,7 @@ impl House {
         let mut wiring = Wiring::new(&plan);
         let recovered = stores.recover(stream_id, &saved, wiring.live(), &notices)?;
         let stream = match wiring.market() {
-            Some(events) => {
-                Stream::live(events, plan.feeds.clone(), recovered.cursor, &clock)?
-            }
+            Some(events) => Stream::live(events, plan.feeds.clone(), recovered.cursor, &clock)?,
             None => Stream::open(plan.feeds.clone(), recovered.cursor, &notices)?,
         };
         let lanes = plan.lanes.max(1) as usize;

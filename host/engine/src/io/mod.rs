@@ -37,8 +37,8 @@ use crate::intake::Plugin;
 use crate::notice::{Notice, Notices, Severity};
 use crate::plan::{Plan, RestartPlan};
 
-pub(crate) use inbox::{BarEars, FillEars, Inbox};
 use feed::Feed;
+pub(crate) use inbox::{BarEars, FillEars, Inbox};
 use keeper::Parts;
 use outlet::Outlet;
 use told::Counts;
@@ -221,7 +221,7 @@ impl Tier {
             let (market, notices) = (market.clone(), notices.clone());
             let outlet = Outlet::new(of, &instruments, market, counts.clone(), notices);
             let parts = parts(&of.post, instruments, &counts);
-            let run = async move |orders| Feed::new(parts, outlet).run(orders).await;
+            let run = async move |orders| Feed::new(parts, outlet, orders).run().await;
             let (member, worker) = Member::start(&of.post, counts, run)?;
             workers.push(worker);
             running.feeds.push(member);

@@ -109,7 +109,8 @@ impl Outlet {
 
     /// It asks to be left alone for longer than a feed is.
     pub(crate) fn waits_too_long(&mut self, wait_ms_max: u64, by: Option<&Arc<Plugin>>) {
-        let text = format!("it asks for a longer wait; the next round comes after {wait_ms_max} ms");
+        let text =
+            format!("it asks for a longer wait; the next round comes after {wait_ms_max} ms");
         let attempt = Attempt {
             code: "feed-wait",
             severity: Severity::Warn,
