@@ -31,7 +31,7 @@ pub struct Config {
     #[param(default = "", max = 256)]
     time: String,
     /// Size of each side and of each trade, in base units: an answer with prices alone says none.
-    #[param(default = "1", min = "0.000000000001", max = "1000000000")]
+    #[param(default = "1", min = "0.000001", max = "1000000", step = "0.000001")]
     size: Decimal,
 }
 
