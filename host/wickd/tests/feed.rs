@@ -108,7 +108,7 @@ instruments:
   BTC-USDT: {{price_scale: 2, size_scale: 6}}
 {instruments}feeds:
   - name: walk
-    stale_after_ms: 60000
+    stale_after_ms: 600000
     synthetic: {{instruments: [BTC-USDT], ticks_per_s: 2000, seed: 42}}
 {feeds}strategies:
   - {{name: audit, plugin: auditor, instruments: [BTC-USDT]}}
@@ -156,7 +156,7 @@ fn heard(said: &[Value], kind: &str) -> Vec<i64> {
 #[test]
 fn a_strategy_hears_every_price_in_order_and_the_next_build_takes_over_between_two() {
     let prices = Prices::start();
-    let stage = polled(&poll(&prices, 60_000, &granted(&prices)));
+    let stage = polled(&poll(&prices, 600_000, &granted(&prices)));
     let mut daemon = Daemon::start(&stage);
     hear(&mut daemon, 0, "heard Live");
     hear(&mut daemon, 0, "heard 20 quotes");
@@ -219,7 +219,7 @@ fn who_listens_is_told_when_the_outside_is_gone_is_back_and_when_the_plugin_is_r
 #[test]
 fn without_a_grant_it_reaches_nothing_and_nobody_hears_that_it_lives() {
     let prices = Prices::start();
-    let stage = polled(&poll(&prices, 60_000, ""));
+    let stage = polled(&poll(&prices, 600_000, ""));
     let mut daemon = Daemon::start(&stage);
     let denied = daemon.wait_slot(0, "poll", "network-denied");
     let line =
@@ -234,6 +234,39 @@ fn without_a_grant_it_reaches_nothing_and_nobody_hears_that_it_lives() {
     assert!(row_of["denied"].as_u64() >= Some(2) && row_of["given"] == 0, "{row_of}");
     assert_eq!(row(&said, "slots", "ear")["events"], 0);
     assert_eq!(prices.told(), Vec::<i64>::new());
+}
+
+#[test]
+fn who_listens_hears_each_failure_and_each_return_until_the_bytes_are_quarantined() {
+    let feed = "  - name: evil
+    plugin: evil-feed
+    instruments: [ETH-USDT]
+    stale_after_ms: 600000
+    config: {attack: flaky}
+    limits: {cold_deadline_ms: 120000}
+    restart: {max: 1, window_s: 3600, backoff_ms: 1}\n";
+    let instruments = "  ETH-USDT: {price_scale: 2, size_scale: 4}\n";
+    let stage = stage(&["evil-feed", "ear"], instruments, feed, EAR);
+    let mut daemon = Daemon::start(&stage);
+    let fault = daemon.wait_slot(0, "evil", "fault");
+    assert!(text(&fault, "text").contains("it starts again"), "{fault}");
+    daemon.wait_slot(0, "evil", "quarantined");
+    // The listener's words come after those of the market.
+    let first = hear(&mut daemon, 0, "heard Down");
+    let second = hear(&mut daemon, first + 1, "heard Down");
+    let bytes = relabel(&component_bytes("evil-feed"), "0.1.0", "0.2.0");
+    stage.drop_bytes("evil-feed.wasm", &bytes);
+    hear(&mut daemon, second + 1, "heard Live");
+    let (status, said) = daemon.terminate();
+    assert!(status.success(), "{status}");
+    let words = logged(&said, "ear")
+        .into_iter()
+        .filter(|line| ["heard Live", "heard Stale", "heard Down", "quote 100/101"].contains(line));
+    let life = ["heard Live", "quote 100/101", "quote 100/101", "quote 100/101", "heard Down"];
+    let twice: Vec<_> = words.take(2 * life.len()).collect();
+    assert_eq!(twice, [life, life].concat(), "a round that fails has given nothing");
+    let row = row(&said, "feeds", "evil");
+    assert!(row["faults"].as_u64() >= Some(2) && row["version"] == "0.2.0", "{row}");
 }
 
 /// Attack, the notice about it, what the notice names. Each has an instrument and a listener of its own.
@@ -264,7 +297,7 @@ fn evil_stage() -> Stage {
             "{feeds}  - name: evil-{attack}
     plugin: evil-feed
     instruments: [E{place}-USDT]
-    stale_after_ms: 60000
+    stale_after_ms: 600000
     config: {{attack: {attack}}}
     limits: {hasty}
     restart: {{max: 0}}\n"
@@ -273,7 +306,10 @@ fn evil_stage() -> Stage {
             "{strategies}  - {{name: hears-{attack}, plugin: auditor, instruments: [E{place}-USDT]}}\n"
         );
     }
-    stage(&["evil-feed"], &instruments, &feeds, &strategies)
+    let flood = ATTACKS.iter().position(|(attack, ..)| *attack == "flood").unwrap();
+    strategies =
+        format!("{strategies}  - {{name: ear, plugin: ear, instruments: [E{flood}-USDT]}}\n");
+    stage(&["evil-feed", "ear"], &instruments, &feeds, &strategies)
 }
 
 #[test]
@@ -294,7 +330,8 @@ fn what_cannot_be_reaches_nobody_and_who_will_not_stop_is_stopped() {
             "{line}"
         );
     }
-    daemon.wait_from(0, "ticks of the healthy one", |line| line["code"] == "market-open");
+    // By then the market has been open for a while: the healthy one takes turns with the flood.
+    hear(&mut daemon, 0, "heard 100 quotes");
     let (status, said) = daemon.terminate();
     assert!(status.success(), "{status}");
     for (attack, code, _) in ATTACKS {

@@ -9,6 +9,8 @@ use wickd_sdk::{Feed, Out, Runtime};
 
 /// Events of a flood: beyond any round's share.
 const FLOOD: u32 = 50_000;
+/// Rounds of a flaky one before it fails.
+const GOOD_ROUNDS: u32 = 3;
 const ONE: Qty = Qty(1_000_000);
 
 /// What the test sets.
@@ -23,6 +25,7 @@ pub struct Config {
 pub struct EvilFeed {
     attack: String,
     own: InstrumentId,
+    rounds: u32,
 }
 
 impl Feed for EvilFeed {
@@ -30,11 +33,12 @@ impl Feed for EvilFeed {
 
     fn new(config: Config, instruments: Vec<Instrument>) -> Result<Self, Vec<Issue>> {
         let own = instruments.first().map_or(0, |instrument| instrument.id);
-        Ok(Self { attack: config.attack, own })
+        Ok(Self { attack: config.attack, own, rounds: 0 })
     }
 
     fn run(&mut self, ctx: &Runtime, out: &mut Out) -> Result<Duration, String> {
         let (own, now) = (self.own, ctx.now());
+        self.rounds += 1;
         let mut taken = 0;
         let mut quote = |of: InstrumentId, bid: i64, ask: i64| {
             taken += u32::from(out.quote(of, now, (Px(bid), ONE), (Px(ask), ONE)));
@@ -61,6 +65,7 @@ impl Feed for EvilFeed {
                 quote(own, 100, 101);
                 panic!("as it meant to");
             }
+            "flaky" if self.rounds > GOOD_ROUNDS => panic!("as it meant to"),
             "hang" => std::thread::sleep(Duration::from_secs(3600)),
             "errors" => return Err("\u{1b}[31mred\n".repeat(1_000)),
             "sleeps" => {}
