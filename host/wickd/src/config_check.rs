@@ -7,7 +7,8 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 use wickd_engine::market::{FeedKind, FeedPlan, FloatNoise, Market, OnBrokenRow, Speed};
-use wickd_engine::{HouseError, Plan, RestartPlan, SlotPlan, UtilityPlan};
+use wickd_engine::{HouseError, Plan, PluginFeedPlan, Post, RestartPlan, SlotPlan, UtilityPlan};
+use wickd_model::InstrumentId;
 use wickd_policy::net::Enforcement;
 
 use crate::config::Config;
@@ -26,28 +27,37 @@ pub(crate) fn check(terminal: &Terminal, path: &Path) -> Result<Exit, Failure> {
     }
     let parts = [
         count(plan.instruments.len() as u64, "instrument"),
-        count(plan.feeds.len() as u64, "feed"),
+        count((plan.feeds.len() + plan.plugin_feeds.len()) as u64, "feed"),
         count(plan.slots.len() as u64, "slot"),
         count(plan.lanes.into(), "lane"),
     ];
     terminal.page(&format!("ok  {}: {}\n", config.path().display(), parts.join(", ")));
     for slot in &plan.slots {
-        let symbols: Vec<_> = slot
-            .instruments
-            .iter()
-            .filter_map(|id| plan.instruments.get(*id as usize).map(|of| of.symbol.as_str()))
-            .collect();
         let (name, plugin, range) = (&slot.name, &slot.plugin, &slot.range);
-        terminal.page(&format!("    {name:<16} {plugin} {range}  on {}\n", symbols.join(", ")));
+        terminal.page(&format!(
+            "    {name:<16} {plugin} {range}  on {}\n",
+            symbols(&slot.instruments, plan)
+        ));
+    }
+    for feed in &plan.plugin_feeds {
+        let Post { name, plugin, range, .. } = &feed.post;
+        let symbols = symbols(&feed.instruments, plan);
+        terminal.page(&format!("    {name:<16} {plugin} {range}  feeds {symbols}\n"));
     }
     for utility in &plan.utilities {
-        let (name, plugin, range) = (&utility.name, &utility.plugin, &utility.range);
+        let Post { name, plugin, range, .. } = &utility.post;
         terminal.page(&format!("    {name:<16} {plugin} {range}  listens\n"));
     }
     let folders: Vec<_> = plan.folders.iter().map(|of| of.display().to_string()).collect();
     terminal.page(&format!("    plugins from     {}\n", folders.join(", ")));
     terminal.page(&format!("    state in         {}\n", plan.state_dir.display()));
     Ok(Exit::Ok)
+}
+
+fn symbols(of: &[InstrumentId], plan: &Plan) -> String {
+    let symbol =
+        |id: &InstrumentId| plan.instruments.get(*id as usize).map(|of| of.symbol.as_str());
+    of.iter().filter_map(symbol).collect::<Vec<_>>().join(", ")
 }
 
 /// The configuration with every default, in its own words.
@@ -64,7 +74,9 @@ fn resolved(plan: &Plan) -> Value {
         },
         "limits": plan.limits,
         "instruments": plan.instruments,
-        "feeds": plan.feeds.iter().map(feed).collect::<Vec<_>>(),
+        "feeds": (plan.feeds.iter().map(feed))
+            .chain(plan.plugin_feeds.iter().map(|of| plugin_feed(of, plan)))
+            .collect::<Vec<_>>(),
         "paper": {
             "latency_ms": plan.paper.latency_ms,
             "reject_ppm": plan.paper.reject_ppm,
@@ -106,20 +118,34 @@ fn feed(feed: &FeedPlan) -> Value {
     json!({ "name": feed.name, "stale_after_ms": feed.stale_after_ms, "from": kind })
 }
 
+fn plugin_feed(of: &PluginFeedPlan, plan: &Plan) -> Value {
+    let mut value = post(&of.post, plan);
+    value["instruments"] = json!(of.instruments);
+    value["stale_after_ms"] = json!(of.stale_after_ms);
+    value
+}
+
 fn utility(of: &UtilityPlan, plan: &Plan) -> Value {
+    let mut value = post(&of.post, plan);
+    value["hears"] =
+        json!({ "notices": of.hears.notices, "fills": of.hears.fills, "bars": of.hears.bars });
+    value["queue_max"] = json!(of.queue_max);
+    value
+}
+
+/// What any plugin of the I/O tier has.
+fn post(of: &Post, plan: &Plan) -> Value {
     let settings = of.settings.iter().map(|of| (of.key.clone(), json!(of.value)));
     json!({
         "name": of.name,
         "plugin": of.plugin,
         "range": of.range.to_string(),
         "config": settings.collect::<serde_json::Map<_, _>>(),
-        "hears": { "notices": of.hears.notices, "fills": of.hears.fills, "bars": of.hears.bars },
         "network": of.network.lines.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "network_mode": match of.network.enforcement {
             Enforcement::Enforce => "enforce",
             Enforcement::Count => "count",
         },
-        "queue_max": of.queue_max,
         "limits": of.limits.over(plan.limits.for_io()),
         "restart": restart(&of.restart),
     })

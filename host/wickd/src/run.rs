@@ -12,8 +12,8 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
-use wickd_engine::market::{FeedKind, FeedPlan};
-use wickd_engine::{House, Notice, Plan, Summary, Edges};
+use wickd_engine::market::FeedKind;
+use wickd_engine::{Edges, House, Notice, Plan, Summary};
 
 use crate::config::Config;
 use crate::exit::{Exit, Failure};
@@ -31,7 +31,8 @@ pub(crate) fn run(terminal: &Terminal, path: &Path) -> Result<Exit, Failure> {
     let summary = house(terminal, &config, &stop, |_, _| Ok(()))?.summary;
     summary::show(terminal, &summary);
     let state = config.plan.state_dir.display();
-    if summary.events == 0 && !config.plan.feeds.is_empty() && !stop.is_wished() {
+    let past = !config.plan.feeds.is_empty() && config.plan.plugin_feeds.is_empty();
+    if summary.events == 0 && past && !stop.is_wished() {
         terminal.tell(&format!(
             "hint: an earlier run heard these feeds to their end; remove {state} to start again"
         ));
@@ -77,7 +78,7 @@ pub(crate) fn house(
 ) -> Result<Over, Failure> {
     let (house, notices) =
         House::start(compiled_by_child(config.plan.clone())?, Edges::system())?;
-    let mut screen = Screen::new(terminal, config, &house, events_in(&config.plan.feeds));
+    let mut screen = Screen::new(terminal, config, &house, events_in(&config.plan));
     let outcome = watch(&house, &notices, stop, &mut screen, &mut each);
     let summary = house.end();
     let last: Vec<Notice> = notices.try_iter().collect();
@@ -130,8 +131,11 @@ pub(crate) fn compiler() -> Result<PathBuf, Failure> {
 
 /// How many market events the feeds will give, about; `None` where one never ends, or where
 /// counting would take long.
-fn events_in(feeds: &[FeedPlan]) -> Option<u64> {
-    feeds
+fn events_in(plan: &Plan) -> Option<u64> {
+    if !plan.plugin_feeds.is_empty() {
+        return None;
+    }
+    plan.feeds
         .iter()
         .map(|feed| match &feed.kind {
             FeedKind::Replay(replay) if replay.looped => None,

@@ -20,7 +20,7 @@ pub(crate) fn show(terminal: &Terminal, summary: &Summary) {
     if !summary.slots.is_empty() {
         page.push_str(&format!("{}\n", slots(&summary.slots)));
     }
-    for part in [swaps(&summary.slots), contained(&summary.slots)] {
+    for part in [swaps(&summary.slots), contained(&summary.slots), tier(summary)] {
         page.push_str(&part);
     }
     terminal.page(&page);
@@ -94,6 +94,28 @@ fn contained(slots: &[SlotSummary]) -> String {
             text
         })
         .collect()
+}
+
+/// Those that may call out, one line each.
+fn tier(summary: &Summary) -> String {
+    let feeds = summary.feeds.iter().map(|of| {
+        let (version, given, refused) = (&of.version, grouped(of.given), grouped(of.refused));
+        let head = format!("feed       {}: {} {version}, {}", of.name, of.plugin, of.state);
+        format!("{head}, {given} events given, {refused} refused")
+            + &troubles(of.errors, of.faults, of.denied)
+    });
+    let utilities = summary.utilities.iter().map(|of| {
+        let (version, heard, dropped) = (&of.version, grouped(of.heard), grouped(of.dropped));
+        let head = format!("utility    {}: {} {version}, {}", of.name, of.plugin, of.state);
+        format!("{head}, {heard} events heard, {dropped} dropped")
+            + &troubles(of.errors, of.faults, of.denied)
+    });
+    feeds.chain(utilities).collect()
+}
+
+fn troubles(errors: u64, faults: u64, denied: u64) -> String {
+    let [errors, faults] = [count(errors, "error"), count(faults, "fault")];
+    format!(", {errors}, {faults}, {} denied\n", grouped(denied))
 }
 
 /// A heading of a page.

@@ -27,7 +27,7 @@ pub use indicator::IndicatorTest;
 pub use signal::SignalTest;
 pub use strategy::{Staged, StrategyTest};
 
-use crate::market::{Instrument, Product, Stamp, TsNs};
+use crate::market::{Instrument, Product, Quote, Stamp, Trade, TsNs};
 use crate::money::{Cash, Px, Qty};
 
 /// When a harness begins: the start of 8 January 2021, UTC.
@@ -54,7 +54,21 @@ pub fn btc_usdt() -> Instrument {
     }
 }
 
-/// What a utility's handlers get, at this time.
+/// One thing a feed gave.
+#[derive(Clone, Copy, Debug)]
+pub enum Given {
+    /// A quote.
+    Quote(Quote),
+    /// A trade.
+    Trade(Trade),
+}
+
+/// Where a feed's data goes, kept for [`Out::given`](crate::Out::given).
+pub fn out() -> crate::Out {
+    crate::Out::keeping()
+}
+
+/// What the handlers of a utility and a feed get, at this time.
 pub fn runtime(now: TsNs) -> crate::Runtime {
     crate::Runtime::at(now)
 }

@@ -4,6 +4,7 @@
 //! rounds the next build takes over. Deliberately absent: who is in place and how it comes back, which
 //! is the keeper's; what is market data, which is the outlet's.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -14,6 +15,8 @@ use super::Do;
 use super::keeper::{Keeper, Parts, at};
 use super::outlet::Outlet;
 use super::told::Counts;
+use crate::clock::WallClock;
+use crate::intake::Plugin;
 
 /// How often it is looked whether an instrument has gone stale, in milliseconds: the shortest silence
 /// that can be asked for is of this order.
@@ -35,10 +38,19 @@ const FUEL_PER_REST_MS: u64 = 1_000_000;
 /// One feed on its own thread.
 pub(crate) struct Feed {
     keeper: Keeper<FeedGuest>,
-    outlet: Outlet,
+    beside: Beside,
     /// When the live one has its next round.
     next: Option<Instant>,
     round: Round,
+}
+
+/// What goes on beside any call: the house gives orders, and instruments go stale.
+struct Beside {
+    outlet: Outlet,
+    orders: UnboundedReceiver<Do>,
+    clock: WallClock,
+    /// The bytes ordered meanwhile. Of several builds only the last counts.
+    ordered: Option<Option<Arc<Plugin>>>,
 }
 
 /// What woke the thread.
@@ -50,96 +62,101 @@ enum Woken {
 }
 
 impl Feed {
-    pub(crate) fn new(parts: Parts, outlet: Outlet) -> Self {
-        Self { keeper: Keeper::new(parts), outlet, next: None, round: Round::default() }
+    pub(crate) fn new(parts: Parts, outlet: Outlet, orders: UnboundedReceiver<Do>) -> Self {
+        let beside = Beside { outlet, orders, clock: parts.edges.clock.clone(), ordered: None };
+        Self { keeper: Keeper::new(parts), beside, next: None, round: Round::default() }
     }
 
-    pub(crate) async fn run(mut self, mut orders: UnboundedReceiver<Do>) {
-        loop {
-            let (due, next) = (self.keeper.due(), self.next);
-            let woken = tokio::select! {
+    pub(crate) async fn run(mut self) {
+        while self.turn().await.is_some() {
+            let now = self.beside.clock.now_ns();
+            if self.keeper.live.is_none() {
+                self.next = None;
+                self.beside.outlet.down(now);
+            }
+            self.beside.outlet.silence(now);
+        }
+        self.beside.outlet.sum_up();
+    }
+
+    /// Does whatever is next; `None` where the house ends.
+    async fn turn(&mut self) -> Option<()> {
+        let (due, next) = (self.keeper.due(), self.next);
+        let woken = match self.beside.ordered.take() {
+            Some(plugin) => Woken::Told(Some(Do::Employ(plugin))),
+            None => tokio::select! {
                 biased;
-                order = orders.recv() => Woken::Told(order),
+                order = self.beside.orders.recv() => Woken::Told(order),
                 () = at(due) => Woken::Due,
                 () = at(next) => Woken::Round,
                 () = sleep(Duration::from_millis(LOOK_MS)) => Woken::Look,
-            };
-            match woken {
-                Woken::Told(None | Some(Do::Stop)) => break,
-                Woken::Told(Some(Do::Employ(plugin))) => {
-                    if self.keeper.employ(plugin).await {
-                        self.next = Some(Instant::now());
-                    }
-                }
-                Woken::Due => {
-                    self.keeper.start().await;
+            },
+        };
+        match woken {
+            Woken::Told(None | Some(Do::Stop)) => return None,
+            Woken::Told(Some(Do::Employ(plugin))) => {
+                if self.beside.through(self.keeper.employ(plugin)).await? {
                     self.next = Some(Instant::now());
                 }
-                Woken::Round => {
-                    if self.round(&mut orders).await {
-                        break;
-                    }
-                }
-                Woken::Look => {}
             }
-            let now = self.keeper.parts.edges.clock.now_ns();
-            if self.keeper.live.is_none() {
-                self.next = None;
-                self.outlet.down(now);
+            Woken::Due => {
+                self.beside.through(self.keeper.start()).await?;
+                self.next = Some(Instant::now());
             }
-            self.outlet.silence(now);
+            Woken::Round => self.round().await?,
+            Woken::Look => {}
         }
-        self.outlet.sum_up();
+        Some(())
     }
 
-    /// One round. True where the house ends: what the round would have given is not waited for.
-    async fn round(&mut self, orders: &mut UnboundedReceiver<Do>) -> bool {
-        let Self { keeper, outlet, next, round } = self;
-        let clock = keeper.parts.edges.clock.clone();
-        let Some(guest) = &mut keeper.live else { return false };
-        guest.set_now(clock.now_ns());
+    /// One round; `None` where the house ends: what it would have given is not waited for.
+    async fn round(&mut self) -> Option<()> {
+        let Self { keeper, beside, next, round } = self;
+        let Some(guest) = &mut keeper.live else { return Some(()) };
+        guest.set_now(beside.clock.now_ns());
         Counts::add(&keeper.parts.counts.rounds);
-        let mut waiting = Vec::new();
-        let answer = {
-            let mut call = std::pin::pin!(guest.run(round));
-            loop {
-                tokio::select! {
-                    biased;
-                    answer = &mut call => break answer,
-                    order = orders.recv() => match order {
-                        Some(Do::Employ(plugin)) => waiting.push(plugin),
-                        None | Some(Do::Stop) => return true,
-                    },
-                    () = sleep(Duration::from_millis(LOOK_MS)) => outlet.silence(clock.now_ns()),
-                }
-            }
-        };
+        let answer = beside.through(guest.run(round)).await?;
         let fuel = guest.fuel_used();
         keeper.say_log();
-        let (by, events) = (keeper.plugin.as_ref(), round.events.len() as u64);
-        outlet.publish(round, by, clock.now_ns());
-        let asked = match answer {
-            Ok(Ok(asked)) => asked.into(),
+        let (outlet, by) = (&mut beside.outlet, keeper.plugin.as_ref());
+        let events = round.events.len() as u64;
+        outlet.publish(round, by, beside.clock.now_ns());
+        let asked_ms = match answer {
+            Ok(Ok(asked_ms)) => u64::from(asked_ms),
             Ok(Err(why)) => {
                 outlet.erred(&why, by);
                 ERROR_WAIT_MS
             }
             Err(fault) => {
                 keeper.failed(fault);
-                0
+                return Some(());
             }
         };
-        if asked > WAIT_MS_MAX {
-            outlet.waits_too_long(WAIT_MS_MAX, keeper.plugin.as_ref());
+        if asked_ms > WAIT_MS_MAX {
+            outlet.waits_too_long(WAIT_MS_MAX, by);
         }
-        *next = Some(Instant::now() + wait(asked, events, fuel));
-        // Of several builds that came meanwhile only the last counts.
-        if let Some(plugin) = waiting.pop()
-            && keeper.employ(plugin).await
-        {
-            *next = Some(Instant::now());
+        *next = Some(Instant::now() + wait(asked_ms, events, fuel));
+        Some(())
+    }
+}
+
+impl Beside {
+    /// Runs `work` to its end, and lives on meanwhile; `None` where the house ends.
+    async fn through<T>(&mut self, work: impl Future<Output = T>) -> Option<T> {
+        let mut work = std::pin::pin!(work);
+        loop {
+            tokio::select! {
+                biased;
+                done = &mut work => return Some(done),
+                order = self.orders.recv() => match order {
+                    Some(Do::Employ(plugin)) => self.ordered = Some(plugin),
+                    None | Some(Do::Stop) => return None,
+                },
+                () = sleep(Duration::from_millis(LOOK_MS)) => {
+                    self.outlet.silence(self.clock.now_ns());
+                }
+            }
         }
-        false
     }
 }
 

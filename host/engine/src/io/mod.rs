@@ -222,7 +222,7 @@ impl Tier {
             let (market, notices) = (market.clone(), notices.clone());
             let outlet = Outlet::new(of, &instruments, market, counts.clone(), notices);
             let parts = parts(&of.post, instruments, &counts);
-            let run = async move |orders| Feed::new(parts, outlet).run(orders).await;
+            let run = async move |orders| Feed::new(parts, outlet, orders).run().await;
             let (member, worker) = Member::start(&of.post, counts, run)?;
             workers.push(worker);
             running.feeds.push(member);

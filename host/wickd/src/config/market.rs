@@ -1,34 +1,19 @@
-//! `instruments:` and `feeds:`.
+//! `instruments:`.
 
-use std::path::Path;
-
-use wickd_engine::market::{
-    BAR_SECS_MAX, FeedKind, FeedPlan, FloatNoise, OnBrokenRow, ReplayPlan, SyntheticPlan,
-};
-use wickd_model::{CASH_SCALE, Instrument, Product, SCALE_MAX, SlotName};
+use wickd_model::{CASH_SCALE, Instrument, Product, SCALE_MAX};
 use wickd_policy::nearest;
 use wickd_policy::yaml::{Fields, Key, Node, Problem, Problems, quoted};
 
-use super::{PATH_BYTES_MAX, set};
+use super::set;
 
 /// Most instruments.
 const INSTRUMENTS_MAX: usize = 256;
-/// Most feeds, and most files of one.
-const FEEDS_MAX: usize = 16;
-const FILES_MAX: usize = 16;
 /// Longest symbol and venue, in bytes.
 const SYMBOL_BYTES_MAX: usize = 32;
 /// Highest fee, as a share of the value at six decimals: a tenth.
 const FEE_PPM_MAX: i64 = 100_000;
 /// Decimals of a fee: millionths.
 const FEE_SCALE: u8 = 6;
-/// Longest silence that can be asked for, in milliseconds: a week, for daily bars over weekends.
-const STALE_AFTER_MS_MAX: u64 = 7 * 86_400_000;
-/// Latest start of a feed, in Unix seconds: the year 2200.
-const STARTS_AT_S_MAX: u64 = 7_258_118_400;
-/// Where a synthetic feed starts by default: the first second of 2021.
-const SYNTHETIC_STARTS_AT_S: u64 = 1_609_459_200;
-const NS_PER_S: u64 = 1_000_000_000;
 
 const INSTRUMENT_KEYS: [&str; 10] = [
     "venue",
@@ -138,111 +123,6 @@ pub(super) fn named(node: &Node, instruments: &[Instrument]) -> Result<Instrumen
         };
         Problem::new(&node.place, format!("no instrument `{}`", quoted(symbol)), fix)
     })
-}
-
-/// `feeds`: a list, each with either `replay` or `synthetic`.
-pub(super) fn feeds(
-    fields: &Fields<'_>,
-    instruments: &[Instrument],
-    base: &Path,
-    problems: &mut Problems,
-) -> Vec<FeedPlan> {
-    let nodes = fields.get("feeds").map(|node| node.list(FEEDS_MAX));
-    let nodes = nodes.and_then(|nodes| problems.keep(nodes)).unwrap_or_default();
-    let mut feeds: Vec<FeedPlan> = Vec::new();
-    for node in nodes {
-        let Some(feed) = feed(node, instruments, base, problems) else { continue };
-        if feeds.iter().any(|other| other.name == feed.name) {
-            let reason = format!("two feeds are called `{}`", feed.name);
-            problems.add(Problem::new(&node.place, reason, "rename one of them"));
-        }
-        feeds.push(feed);
-    }
-    feeds
-}
-
-fn feed(
-    node: &Node,
-    instruments: &[Instrument],
-    base: &Path,
-    problems: &mut Problems,
-) -> Option<FeedPlan> {
-    let known = ["name", "stale_after_ms", "replay", "synthetic"];
-    let of = Fields::of(node, &known, problems)?;
-    let name = of.need("name", problems).map(|node| {
-        // The rule of a slot's name: it reaches the same logs and labels.
-        let rule = "name it like `binance-btc`";
-        node.parsed::<SlotName>(rule).map(String::from)
-    });
-    let stale_after_ms =
-        set(&of, "stale_after_ms", 5_000, problems, |n| n.integer(1..=STALE_AFTER_MS_MAX));
-    let kind = match (of.get("replay"), of.get("synthetic")) {
-        (Some(node), None) => replay(node, instruments, base, problems).map(FeedKind::Replay),
-        (None, Some(node)) => synthetic(node, instruments, problems).map(FeedKind::Synthetic),
-        _ => {
-            let reason = "a feed has either `replay:` or `synthetic:`";
-            problems.add(Problem::new(&node.place, reason, "write one of the two"));
-            None
-        }
-    };
-    let name = name.and_then(|name| problems.keep(name))?;
-    Some(FeedPlan { name, kind: kind?, stale_after_ms })
-}
-
-fn replay(
-    node: &Node,
-    instruments: &[Instrument],
-    base: &Path,
-    problems: &mut Problems,
-) -> Option<ReplayPlan> {
-    let known =
-        ["files", "instrument", "bar_secs", "loop", "on_broken_row", "float_noise", "starts_at_s"];
-    let of = Fields::of(node, &known, problems)?;
-    let files = of.need("files", problems).map(|node| {
-        let path = |node: &Node| Ok(base.join(node.text_within(PATH_BYTES_MAX)?));
-        let files: Vec<_> = node.list(FILES_MAX)?.iter().map(path).collect::<Result<_, _>>()?;
-        match files.is_empty() {
-            true => Err(Problem::new(&node.place, "`files` is empty", "name at least one file")),
-            false => Ok(files),
-        }
-    });
-    let files = files.and_then(|files| problems.keep(files));
-    let instrument = of.need("instrument", problems).map(|node| named(node, instruments));
-    let instrument = instrument.and_then(|instrument| problems.keep(instrument));
-    let rows = [("stop", OnBrokenRow::Stop), ("skip", OnBrokenRow::Skip)];
-    let noise = [("refuse", FloatNoise::Refuse), ("round", FloatNoise::Round)];
-    let plan = ReplayPlan {
-        bar_secs: set(&of, "bar_secs", 60, problems, |n| n.integer(1..=BAR_SECS_MAX)),
-        looped: set(&of, "loop", false, problems, Node::boolean),
-        on_broken_row: set(&of, "on_broken_row", OnBrokenRow::Stop, problems, |n| n.one_of(&rows)),
-        float_noise: set(&of, "float_noise", FloatNoise::Refuse, problems, |n| n.one_of(&noise)),
-        starts_at: set(&of, "starts_at_s", None, problems, |n| starts_at(n).map(Some)),
-        files: files?,
-        instrument: instrument?,
-    };
-    Some(plan)
-}
-
-fn synthetic(
-    node: &Node,
-    instruments: &[Instrument],
-    problems: &mut Problems,
-) -> Option<SyntheticPlan> {
-    let known = ["instruments", "ticks_per_s", "seed", "count", "starts_at_s"];
-    let of = Fields::of(node, &known, problems)?;
-    let walked = of.need("instruments", problems).map(|node| list(node, instruments, problems));
-    let start = SYNTHETIC_STARTS_AT_S * NS_PER_S;
-    Some(SyntheticPlan {
-        ticks_per_s: set(&of, "ticks_per_s", 1_000, problems, |n| n.integer(1..=10_000_000)),
-        seed: set(&of, "seed", 0, problems, |n| n.integer(0..=u64::MAX)),
-        count: set(&of, "count", None, problems, |n| n.integer(1..=u64::MAX).map(Some)),
-        starts_at: set(&of, "starts_at_s", start, problems, starts_at),
-        instruments: walked?,
-    })
-}
-
-fn starts_at(node: &Node) -> Result<u64, Problem> {
-    Ok(node.integer(0..=STARTS_AT_S_MAX)? * NS_PER_S)
 }
 
 /// A list of symbols, at least one, none twice; faulty ones are told and left out.

@@ -7,7 +7,9 @@
 //! kept until then), and whether files and folders exist.
 
 mod error;
+mod feed;
 mod market;
+mod post;
 mod slot;
 mod utility;
 mod venue;
@@ -113,6 +115,7 @@ fn read(node: &Node, base: &Path, home: Option<&Path>, problems: &mut Problems) 
     let instruments = market::instruments(&fields, problems);
     let slots = slot::slots(&fields, &instruments, &limits, problems);
     let paper = paper(&fields, &slots, problems);
+    let feeds = feed::feeds(&fields, &instruments, &slots, base, problems);
     Some(Plan {
         state_dir: set(&fields, "state_dir", base.join("state"), problems, path),
         folders: folders(&fields, base, home, problems),
@@ -125,10 +128,11 @@ fn read(node: &Node, base: &Path, home: Option<&Path>, problems: &mut Problems) 
         // One for all feeds, because they share one event time.
         speed: set(&fields, "speed", Speed::RECORDED, problems, speed),
         limits,
-        feeds: market::feeds(&fields, &instruments, base, problems),
-        venues: venue::venues(&fields, &instruments, problems),
+        venues: venue::venues(&fields, &instruments, &feeds, problems),
         credentials: venue::credentials(&fields, base, problems),
-        utilities: utility::utilities(&fields, &slots, problems),
+        utilities: utility::utilities(&fields, &slots, &feeds.plugins, problems),
+        feeds: feeds.made,
+        plugin_feeds: feeds.plugins,
         instruments,
         paper,
         slots,
@@ -218,5 +222,7 @@ fn set<T>(
     value.and_then(|outcome| problems.keep(outcome)).unwrap_or(default)
 }
 
+#[cfg(test)]
+mod feed_tests;
 #[cfg(test)]
 mod tests;

@@ -236,7 +236,7 @@ fn each_fault_is_told_at_its_place_with_reason_and_fix() {
         (
             "    synthetic: {",
             "    replay: {files: [a], instrument: ETH-USDT}\n    synthetic: {",
-            "31:5: a feed has either `replay:` or `synthetic:`; write one of the two",
+            "31:5: a feed has one of `replay:`, `synthetic:` and `plugin:`; write one of the three",
         ),
         (
             "name: walk",

@@ -8,6 +8,7 @@ use wickd_policy::net::{Enforcement, Grants};
 use wickd_policy::venue::Endpoint;
 use wickd_policy::yaml::{Fields, Key, Node, Problem, Problems, quoted};
 
+use super::feed::Feeds;
 use super::slot::{flatten, plugin};
 use super::{PATH_BYTES_MAX, set};
 
@@ -36,17 +37,20 @@ const KEYS: [&str; 11] = [
     "recv_window_ms",
 ];
 
-/// `venues`: a map from the name that instruments use to what connects there.
+/// `venues`: a map from the name that instruments use to what connects there. Beside them there may be
+/// the feeds of plugins, and no others.
 pub(super) fn venues(
     fields: &Fields<'_>,
     instruments: &[Instrument],
+    feeds: &Feeds,
     problems: &mut Problems,
 ) -> Vec<VenuePlan> {
     let Some(node) = fields.get("venues") else { return Vec::new() };
     let entries = problems.keep(node.map(VENUES_MAX)).unwrap_or_default();
-    if let (false, Some(feeds)) = (entries.is_empty(), fields.get("feeds")) {
-        let reason =
-            "`feeds` and `venues` do not go together: one is the past, the other the present";
+    let present = feeds.made.is_empty() && !feeds.plugins.is_empty();
+    if let (false, false, Some(feeds)) = (entries.is_empty(), present, fields.get("feeds")) {
+        let reason = "`feeds` and `venues` do not go together, unless plugins bring them: the others \
+                      are the past, and a venue is the present";
         problems.add(Problem::new(&feeds.place, reason, "remove one of the two"));
     }
     let venue = |(key, node): &(Key, Node)| venue(key, node, instruments, problems);

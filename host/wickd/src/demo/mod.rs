@@ -12,7 +12,7 @@ mod page;
 use std::path::Path;
 
 use wickd_engine::market::Speed;
-use wickd_engine::{House, Notice, Summary, Edges};
+use wickd_engine::{Edges, House, Notice, Summary};
 
 use crate::config::Config;
 use crate::exit::{Exit, Failure};

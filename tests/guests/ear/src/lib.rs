@@ -6,33 +6,48 @@ use wickd_sdk::prelude::*;
 /// Quotes between two words.
 const EVERY: u64 = 10;
 
-/// No parameters.
+/// What the test sets.
 #[derive(Params)]
-pub struct Config {}
+pub struct Config {
+    /// Whether it tells every price, where few come.
+    #[param(default = false)]
+    prices: bool,
+}
 
 /// The guest.
 #[derive(State)]
 #[state(version = 1)]
 pub struct Ear {
+    #[state(skip)]
+    prices: bool,
     quotes: u64,
 }
 
 impl Strategy for Ear {
     type Params = Config;
 
-    fn new(_: Config, setup: &mut Setup) -> Result<Self, Vec<Issue>> {
+    fn new(config: Config, setup: &mut Setup) -> Result<Self, Vec<Issue>> {
         setup.quotes();
         setup.trades();
-        Ok(Self { quotes: 0 })
+        Ok(Self { prices: config.prices, quotes: 0 })
     }
 
     fn on_quote(&mut self, ctx: &mut Context, quote: &Quote) {
         self.quotes += 1;
+        if self.prices {
+            ctx.info(&format!("quote {}/{}", quote.bid.0, quote.ask.0));
+        }
         if quote.bid <= Px::ZERO || quote.ask <= quote.bid {
             ctx.info("heard nonsense");
         }
         if self.quotes.is_multiple_of(EVERY) {
             ctx.info(&format!("heard {} quotes", self.quotes));
+        }
+    }
+
+    fn on_trade(&mut self, ctx: &mut Context, trade: &Trade) {
+        if self.prices {
+            ctx.info(&format!("trade {}", trade.price.0));
         }
     }
 
