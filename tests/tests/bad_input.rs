@@ -2,7 +2,7 @@
 #![allow(clippy::expect_used, reason = "a test may fail")]
 
 use wickd_engine::market::{FeedKind, FloatNoise, OnBrokenRow, ReplayPlan, Speed};
-use wickd_engine::{House, Edges};
+use wickd_engine::{Edges, House};
 use wickd_tests::{Stage, btc_usdt, component_bytes, slot, synthetic};
 
 /// A house with an auditor called `audit` on an endless paced feed.

@@ -76,8 +76,7 @@ pub(crate) fn house(
     stop: &Stop,
     mut each: impl FnMut(&House, Option<&Notice>) -> Result<(), Failure>,
 ) -> Result<Over, Failure> {
-    let (house, notices) =
-        House::start(compiled_by_child(config.plan.clone())?, Edges::system())?;
+    let (house, notices) = House::start(compiled_by_child(config.plan.clone())?, Edges::system())?;
     let mut screen = Screen::new(terminal, config, &house, events_in(&config.plan));
     let outcome = watch(&house, &notices, stop, &mut screen, &mut each);
     let summary = house.end();
