@@ -35,7 +35,7 @@ impl Turncoat {
 impl Resolve for Turncoat {
     fn resolve<'a>(&'a self, _: &'a str) -> Resolving<'a> {
         let turn = self.asked.fetch_add(1, Ordering::Relaxed);
-        let address = if turn % 2 == 0 { PUBLIC } else { "127.0.0.1" };
+        let address = if turn.is_multiple_of(2) { PUBLIC } else { "127.0.0.1" };
         let address: IpAddr = address.parse().unwrap();
         Box::pin(std::future::ready(Ok(vec![address])))
     }
