@@ -63,11 +63,12 @@ impl Denials {
         let count = self.counts.entry(key).or_default();
         let before = *count;
         *count = before.saturating_add(attempt.times);
+        let count = *count;
         if attempt.times == 0 || before.checked_ilog2() == count.checked_ilog2() {
             return;
         }
-        let text = format!("{}: {target}: {}", self.who, attempt.text);
-        let mut notice = Notice::new(attempt.severity, code, text).detail(Detail::Count(*count));
+        let text = format!("{}{target}: {}", self.head(), attempt.text);
+        let mut notice = Notice::new(attempt.severity, code, text).detail(Detail::Count(count));
         if self.is_slot {
             notice = notice.slot(&self.who);
         }
@@ -80,6 +81,11 @@ impl Denials {
         self.notices.say(notice);
     }
 
+    /// A notice about a slot names it anyway.
+    fn head(&self) -> String {
+        if self.is_slot { String::new() } else { format!("{}: ", self.who) }
+    }
+
     /// Tells of all of them together, where there were any.
     pub(crate) fn sum_up(&self) {
         let mut sums: BTreeMap<&'static str, u64> = BTreeMap::new();
@@ -90,7 +96,7 @@ impl Denials {
             return;
         }
         let each: Vec<_> = sums.iter().map(|(code, count)| format!("{code} {count}")).collect();
-        let text = format!("{}: in this run: {}", self.who, each.join(", "));
+        let text = format!("{}in this run: {}", self.head(), each.join(", "));
         let all = Detail::Count(sums.values().sum());
         self.notices.say(match self.is_slot {
             true => Notice::info("feed-counts", text).slot(&self.who).detail(all),
