@@ -8,7 +8,7 @@ use wickd_policy::net::{Enforcement, Grants};
 use wickd_policy::venue::Endpoint;
 use wickd_policy::yaml::{Fields, Key, Node, Problem, Problems, quoted};
 
-use super::slot::{flatten, plugin};
+use super::slot::{account_risk, flatten, plugin};
 use super::{PATH_BYTES_MAX, set};
 
 /// Most venues: each has two threads.
@@ -22,11 +22,12 @@ const STALE_AFTER_MS_MAX: u64 = 3_600_000;
 /// Binance takes no longer window.
 const RECV_WINDOW_MS_MAX: u64 = 60_000;
 
-const KEYS: [&str; 11] = [
+const KEYS: [&str; 12] = [
     "plugin",
     "config",
     "credentials",
     "trade",
+    "risk",
     "open_orders_max",
     "endpoints",
     "network",
@@ -87,6 +88,12 @@ fn venue(
         let reason = "orders cannot be signed without `credentials`";
         problems.add(Problem::new(&node.place, reason, "name a slot of the credentials file"));
     }
+    let losses = account_risk(&of, problems);
+    if let (false, Some(node)) = (trade, of.get("risk")) {
+        let reason = "`risk` holds for orders that leave, and without `trade: true` none does";
+        let fix = "set `trade: true`, or write it under `paper:`";
+        problems.add(Problem::new(&node.place, reason, fix));
+    }
     let modes = [("enforce", Enforcement::Enforce), ("count", Enforcement::Count)];
     let mode = set(&of, "network_mode", Enforcement::Enforce, problems, |n| n.one_of(&modes));
     let network = of.get("network").map(|node| Grants::read(node, mode, problems));
@@ -101,6 +108,7 @@ fn venue(
         network: network.unwrap_or(Grants { enforcement: mode, lines: Vec::new() }),
         credentials,
         trade,
+        losses,
         // Binance takes 200 of a symbol; a strategy has at most 32 by default.
         open_orders_max: set(&of, "open_orders_max", 200, problems, |n| n.integer(1..=10_000)),
         streams: set(&of, "streams", standard, problems, streams),
