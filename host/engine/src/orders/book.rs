@@ -446,9 +446,9 @@ impl Book {
         }
         self.watch.deny().or_else(|| {
             let place = self.lines.iter().position(|line| line.instrument.id == instrument)?;
-            let shares = self.shares.iter().filter(|share| share.has_line(place));
+            let mut shares = self.shares.iter().filter(|share| share.has_line(place));
             let stopped = |share: &Share| share.joint.stop(self.day.number).is_some();
-            shares.map(stopped).any(|stopped| stopped).then_some(Deny::AccountLoss)
+            shares.any(stopped).then_some(Deny::AccountLoss)
         })
     }
 

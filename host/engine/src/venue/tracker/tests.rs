@@ -424,3 +424,25 @@ fn reduce_only_is_passed_on_where_one_slot_alone_trades_a_derivative() {
         assert_eq!(new.reduce_only, want, "{product:?}, alone: {sole}");
     }
 }
+
+#[test]
+fn a_venue_that_says_it_was_asked_for_means_whoever_asked() {
+    for (asked, want) in [
+        (Some(Reason::Host), Reason::Host),
+        (Some(Reason::Requested), Reason::Requested),
+        // Somebody else with the same account.
+        (None, Reason::Requested),
+    ] {
+        let mut run = Run::new(1, Vec::new());
+        run.act();
+        let order = run.orders[0];
+        if let Some(asked) = asked {
+            run.tracker.cancel(order.id, asked, run.now);
+        }
+        let report = run.model.report(&text(order.id)).unwrap();
+        let (status, reason) = (OrderStatus::Cancelled, nouns::OrderReason::Requested);
+        let report = OrderReport { status, reason, ..report };
+        run.tracker.report(&report, run.now, &mut run.heard);
+        assert_eq!(run.heard.last().map(|event| event.reason), Some(want));
+    }
+}

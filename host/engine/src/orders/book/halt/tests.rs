@@ -85,7 +85,9 @@ fn an_account_counts_what_its_slots_lost_today_before_the_restart() {
             book
         });
         joint.day_begins(day);
-        books.map(|mut book| book.day_begins(day));
+        for mut book in books {
+            book.day_begins(day);
+        }
         assert_eq!(joint.judge(day).map(|stop| stop.reached.lost), lost);
     }
 }
