@@ -12,7 +12,7 @@ use wickd_engine::{
     Credentials, Edges, House, Notice, PaperConfig, Plan, RestartPlan, SlotPlan, SlotShow, Summary,
     verify,
 };
-use wickd_model::{Digest, Instrument, Limits, Product, Risk};
+use wickd_model::{Digest, Instrument, Limits, LossStops, Product, Risk};
 use wickd_policy::params::Setting;
 use wickd_store::Folder;
 
@@ -142,6 +142,7 @@ impl Stage {
             credentials: Credentials::None,
             speed: Speed::Max,
             paper: PaperConfig::default(),
+            paper_losses: LossStops::default(),
             slots: Vec::new(),
             utilities: Vec::new(),
             limits: Limits::default(),

@@ -27,7 +27,7 @@ fn a_hundred_thousand_quiet_ticks_allocate_nothing() {
     let runtime = runtime();
     let admission = Admission::alone(runtime.clone(), Limits::default(), None);
     let (plugin, _) = admission.admit(&component("bench-twenty"), 0).unwrap();
-    let mut rig = Rig::new(state.path(), &instruments, 2).unwrap();
+    let mut rig = Rig::holding(state.path(), &instruments, 2, 1_000).unwrap();
     for key in 1..=2 {
         rig.seat(key, prepare(runtime, &plugin, &instruments, 1).unwrap());
     }

@@ -131,6 +131,7 @@ fn an_adapter_reaches_nothing_inside_by_a_name_that_turns() {
         credentials: None,
         trade: false,
         open_orders_max: 1,
+        losses: wickd_model::LossStops::default(),
         streams: Streams { quotes: true, depth: false, trades: false },
         stale_after_ms: 60_000,
         recv_window_ms: 5_000,

@@ -12,7 +12,7 @@ use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 use wickd_model::{Digest, OrderEvent, SlotName};
 use wickd_sandbox::{Batch, Runtime, RuntimeError};
-use wickd_store::{Folder, Record, StoreError};
+use wickd_store::{Folder, Note, Record, StoreError};
 
 use crate::clock::WallClock;
 use crate::control::{Control, LaneControl, SlotControl, Source, Standing, ToControl};
@@ -179,7 +179,9 @@ impl House {
             let key = stores.key(&slot.name, number);
             let lane = number % lanes;
             let saved = saved.remove(&slot.name);
-            let (setup, control) = set_up_slot(slot, key, lane, &plan, &recovered, &stores, saved);
+            let (mut setup, control) =
+                set_up_slot(slot, key, lane, &plan, &recovered, &stores, saved);
+            wiring.accounts().join(slot, &mut setup.account);
             lane_controls[lane].send(ToLane::Slot(Box::new(setup)));
             slots.push(control);
         }
@@ -335,6 +337,7 @@ fn start_lane(
         venue,
         news: wiring.lane(&waker),
         live: wiring.live().to_vec(),
+        accounts: wiring.accounts().joints(),
         waker: waker.clone(),
         start_seq: recovered.cursor,
         start_ts: stream.first_ts(),
@@ -385,6 +388,13 @@ fn set_up_slot(
         })
         .collect();
     account.recover(&orders, &events);
+    let days = recovered.journal.iter().filter_map(|record| match record {
+        Record::Note { slot, note: Note::DayBegan { day, instrument, worth }, .. } => {
+            (*slot == key).then_some((*day, *instrument, *worth))
+        }
+        _ => None,
+    });
+    account.recover_day(&days.collect::<Vec<_>>());
     let disputed = recovered.disputed.iter().any(|id| id.slot == key);
     if disputed
         || recovered.mixed.contains(&key)

@@ -5,6 +5,7 @@
 //! drops. Deliberately absent: the command line, the configuration's syntax, the display.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic"))]
 
+mod accounts;
 mod clock;
 mod control;
 mod denials;
@@ -31,7 +32,7 @@ pub use house::{House, HouseError, SlotShow, SlotSummary, Summary};
 pub use intake::{Admission, Cost, Plugin, Refusal};
 pub use io::{FeedSummary, Hears, PluginFeedPlan, Post, UtilityPlan, UtilitySummary};
 pub use notice::{Detail, Notice, Severity};
-pub use orders::PaperConfig;
+pub use orders::{AccountStop, PaperConfig, Reached, Stop};
 pub use plan::{Credentials, Plan, RestartPlan, SlotPlan};
 pub use pump::PumpGauge;
 pub use recover::verify;

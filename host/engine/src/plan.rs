@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 
 use semver::VersionReq;
-use wickd_model::{Digest, Instrument, InstrumentId, Limits, PluginName, Risk, SlotName};
+use wickd_model::{
+    Digest, Instrument, InstrumentId, Limits, LossStops, PluginName, Risk, SlotName,
+};
 use wickd_policy::LimitsPatch;
 use wickd_policy::params::Setting;
 
@@ -43,6 +45,8 @@ pub struct Plan {
     pub credentials: Credentials,
     /// The paper venue.
     pub paper: PaperConfig,
+    /// Loss stops of all slots that trade on paper, together.
+    pub paper_losses: LossStops,
     /// The slots.
     pub slots: Vec<SlotPlan>,
     /// What hears of it all and may call out.

@@ -8,7 +8,10 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use wickd_egress::limit::Limiter;
-use wickd_model::{Digest, Event, Fault, Instrument, Order, Quote, Risk};
+use wickd_model::{
+    ClientId, Digest, Event, Fault, Instrument, Kind, LossStops, Order, OrderEvent, OrderRequest,
+    Quote, Reason, Risk, Side, Stamp, Status, Tif,
+};
 use wickd_sandbox::exchange::{Said, nouns};
 use wickd_sandbox::{Batch, Runtime};
 use wickd_store::Folder;
@@ -21,7 +24,7 @@ use crate::lane::{
     Account, Body, FromLane, Gauge, Lane, LaneParts, OnFailure, SlotSetup, ToLane, Trial, Waker,
 };
 use crate::notice::Notice;
-use crate::orders::{PaperConfig, PaperVenue};
+use crate::orders::{Joint, PaperConfig, PaperVenue};
 use crate::plan::{Credentials, RestartPlan, SlotPlan};
 use crate::venue::{Connector, Input, NewsTap, Parts, VenuePlan, Wire};
 
@@ -83,8 +86,24 @@ pub fn prepare(
 }
 
 impl Rig {
-    /// A lane with empty slots numbered from 1, its journal in `state`.
+    /// A lane with empty slots numbered from 1, its journal in `state`. They have loss stops that are
+    /// far away, each alone and all together.
     pub fn new(state: &Path, instruments: &[Instrument], slots: u32) -> Option<Self> {
+        Self::holding(state, instruments, slots, 0)
+    }
+
+    /// The same, where each slot holds so much of instrument 0.
+    pub fn holding(
+        state: &Path,
+        instruments: &[Instrument],
+        slots: u32,
+        held: i64,
+    ) -> Option<Self> {
+        let far = Some(i64::MAX);
+        let losses = LossStops { loss_max: far, drawdown_max: far, loss_day_max: far };
+        let names = (1..=slots).map(|key| format!("slot-{key}").parse());
+        let names = names.collect::<Result<_, _>>().ok()?;
+        let joint = Arc::new(Joint::new("rig".to_owned(), losses, names));
         let folder = Folder::open(state).ok()?;
         let journal = Some(folder.journal().ok()?.into());
         let ledger = Some(folder.ledger().ok()?.into());
@@ -102,14 +121,19 @@ impl Rig {
             waker: Waker::new(),
             news: Vec::new(),
             live: Vec::new(),
+            accounts: vec![joint.clone()],
             start_seq: 0,
             start_ts: 0,
         });
         for key in 1..=slots {
+            let risk = Risk { losses, ..Risk::default() };
+            let mut account = Account::new(key, instruments, risk, 16, 0);
+            account.recover(&[bought(key, held)], &[filled(key, held)]);
+            account.join(joint.clone(), key as usize - 1, |_| true);
             let setup = SlotSetup {
                 key,
                 config: Digest([0; 32]),
-                account: Box::new(Account::new(key, instruments, Risk::default(), 16, 0)),
+                account: Box::new(account),
                 gauge: Gauge::default().into(),
                 on_failure: OnFailure::Keep,
             };
@@ -145,6 +169,41 @@ impl Rig {
             swaps += usize::from(matches!(report, FromLane::Swapped(..)));
         }
         swaps
+    }
+}
+
+/// An order of a slot from before.
+fn bought(slot: u32, size: i64) -> Order {
+    let request = OrderRequest {
+        instrument: 0,
+        side: Side::Buy,
+        kind: Kind::Market,
+        price: 0,
+        size,
+        tif: Tif::Ioc,
+        post_only: false,
+        reduce_only: false,
+        tag: 0,
+    };
+    let id = ClientId { slot, intent: 1 };
+    Order { id, request, ts_event: 0, seq: 0, generation: 1 }
+}
+
+/// Its fill, at a price of 1; nothing where `size` is 0.
+fn filled(slot: u32, size: i64) -> OrderEvent {
+    OrderEvent {
+        id: ClientId { slot, intent: 1 },
+        at: Stamp { instrument: 0, seq: 0, ts_event: 0, ts_init: 0 },
+        side: Side::Buy,
+        status: Status::Filled,
+        reason: Reason::None,
+        filled: size,
+        remaining: 0,
+        last_price: 1,
+        last_size: size,
+        fee: 0,
+        trade_id: 1,
+        reconciled: false,
     }
 }
 
@@ -231,6 +290,7 @@ impl VenueRig {
             lanes: [(1, 0)].into(),
             house: 1,
             taken: Vec::new(),
+            sole: vec![true],
             random: Box::new(|| 0),
         };
         std::thread::spawn(move || Connector::new(parts).run());

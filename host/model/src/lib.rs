@@ -17,7 +17,7 @@ mod text;
 pub use fault::{Fault, FaultKind, Frame};
 pub use id::{ClientId, Digest, InstrumentId, IntentId, NameError, PluginName, SlotName};
 pub use instrument::{Instrument, Product};
-pub use limits::{Limits, Mode, Risk};
+pub use limits::{Limits, LossStops, Mode, Risk};
 pub use market::{Aggressor, Bar, Event, FeedState, FeedStatus, Quote, Stamp, Trade};
 pub use money::{CASH_SCALE, Cash, DecimalError, SCALE_MAX, notional, parse_scaled, print_scaled};
 pub use order::{Deny, Kind, Order, OrderEvent, OrderRequest, Position, Reason, Side, Status, Tif};

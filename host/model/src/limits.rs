@@ -149,10 +149,27 @@ pub struct Risk {
     pub open_orders_max: u32,
     /// How far a limit price may stand from the middle, in hundredths of a percent.
     pub price_band_bps: u32,
-    /// Loss since the start at which only reducing orders pass.
+    /// Losses at which only reducing orders pass.
+    #[serde(flatten)]
+    pub losses: LossStops,
+}
+
+/// Losses at which only reducing orders pass: of one slot, or of all slots of an account together.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct LossStops {
+    /// Loss since the start; holds until the next start.
     pub loss_max: Option<Cash>,
-    /// Fall from the highest equity at which only reducing orders pass.
+    /// Fall from the highest equity since the start; holds until the next start.
     pub drawdown_max: Option<Cash>,
+    /// Loss since 00:00 UTC of event time; holds until the next day.
+    pub loss_day_max: Option<Cash>,
+}
+
+impl LossStops {
+    /// Whether there is any.
+    pub fn is_set(&self) -> bool {
+        self.loss_max.or(self.drawdown_max).or(self.loss_day_max).is_some()
+    }
 }
 
 impl Default for Risk {
@@ -166,8 +183,7 @@ impl Default for Risk {
             orders_per_second: 10,
             open_orders_max: 32,
             price_band_bps: 500,
-            loss_max: None,
-            drawdown_max: None,
+            losses: LossStops::default(),
         }
     }
 }

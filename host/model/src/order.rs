@@ -200,6 +200,8 @@ pub enum Deny {
     PositionLimit,
     LossLimit,
     DrawdownLimit,
+    DailyLoss,
+    AccountLoss,
     OrderCount,
     PriceBand,
     StaleData,
@@ -212,7 +214,7 @@ pub enum Deny {
 
 impl Deny {
     /// Every code, in the order of the WIT enum.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 23] = [
         Self::InstrumentUnknown,
         Self::TradingDisabled,
         Self::Halted,
@@ -226,6 +228,8 @@ impl Deny {
         Self::PositionLimit,
         Self::LossLimit,
         Self::DrawdownLimit,
+        Self::DailyLoss,
+        Self::AccountLoss,
         Self::OrderCount,
         Self::PriceBand,
         Self::StaleData,
@@ -252,6 +256,8 @@ impl Deny {
             Self::PositionLimit => "position-limit",
             Self::LossLimit => "loss-limit",
             Self::DrawdownLimit => "drawdown-limit",
+            Self::DailyLoss => "daily-loss",
+            Self::AccountLoss => "account-loss",
             Self::OrderCount => "order-count",
             Self::PriceBand => "price-band",
             Self::StaleData => "stale-data",
@@ -279,6 +285,12 @@ impl Deny {
             Self::PositionLimit => "raise `risk.position_notional_max`",
             Self::LossLimit => "`risk.loss_max` was reached; the slot only reduces until restarted",
             Self::DrawdownLimit => "`risk.drawdown_max` was reached; the slot only reduces",
+            Self::DailyLoss => {
+                "`risk.loss_day_max` was reached; the slot only reduces until the next day (UTC)"
+            }
+            Self::AccountLoss => {
+                "the account's `risk` under `venues:` or `paper:` was reached; all its slots only reduce"
+            }
             Self::OrderCount => "raise `risk.open_orders_max`",
             Self::PriceBand => "raise `risk.price_band_bps` or price nearer to the market",
             Self::StaleData => "the feed is stale or down; see the feed's `stale_after_ms`",

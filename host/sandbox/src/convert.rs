@@ -181,6 +181,8 @@ impl From<model::Deny> for types::DenyCode {
             Deny::PositionLimit => Self::PositionLimit,
             Deny::LossLimit => Self::LossLimit,
             Deny::DrawdownLimit => Self::DrawdownLimit,
+            Deny::DailyLoss => Self::DailyLoss,
+            Deny::AccountLoss => Self::AccountLoss,
             Deny::OrderCount => Self::OrderCount,
             Deny::PriceBand => Self::PriceBand,
             Deny::StaleData => Self::StaleData,

@@ -12,7 +12,9 @@ use std::path::Path;
 
 use redb::{ReadableTable, TableDefinition, WriteTransaction};
 use serde::{Deserialize, Serialize};
-use wickd_model::{ClientId, Digest, IntentId, Order, OrderEvent, Reason, SlotName, TsNs};
+use wickd_model::{
+    Cash, ClientId, Digest, InstrumentId, IntentId, Order, OrderEvent, Reason, SlotName, TsNs,
+};
 
 use crate::StoreError;
 use crate::database::Database;
@@ -95,6 +97,16 @@ pub enum Note {
     Halted,
     /// Its component failed too often.
     Quarantined,
+    /// What it had earned with one instrument when a day of event time (UTC) began, or where the
+    /// first day began for it: so that a restart does not forget what was lost today.
+    DayBegan {
+        /// Days since 1970.
+        day: u64,
+        /// Which instrument.
+        instrument: InstrumentId,
+        /// Realised and unrealised, less fees, since the journal began.
+        worth: Cash,
+    },
 }
 
 /// The order journal.

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde_json::json;
-use wickd_model::{Reason, Side};
+use wickd_model::{CASH_SCALE, Reason, Side, print_scaled};
 use wickd_store::{Folder, Note, Record};
 
 use crate::cli::{JournalCommand, StatePath};
@@ -116,6 +116,10 @@ fn told(record: &Record) -> (u32, u64, String) {
                 Note::Stopped => "stopped".to_owned(),
                 Note::Halted => "halted".to_owned(),
                 Note::Quarantined => "quarantined".to_owned(),
+                Note::DayBegan { instrument, worth, .. } => format!(
+                    "day begins: instrument {instrument} stands at {}",
+                    print_scaled(*worth, CASH_SCALE)
+                ),
             };
             (*slot, *ts_event, format!("generation {generation} {what}"))
         }

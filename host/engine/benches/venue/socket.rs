@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use wickd_engine::rig::VenueRig;
 use wickd_engine::{Credentials, Plugin, Streams, VenuePlan};
-use wickd_model::{ClientId, Digest, Instrument, Kind, Order, OrderRequest, Side, Tif};
+use wickd_model::{ClientId, Digest, Instrument, Kind, LossStops, Order, OrderRequest, Side, Tif};
 use wickd_policy::net::{Enforcement, Grants};
 use wickd_policy::venue::Endpoint;
 use wickd_policy::yaml::{Node, NodeKind, Place, Problems, parse};
@@ -111,6 +111,7 @@ fn plan(address: &str) -> VenuePlan {
         network,
         credentials: Some("bench".to_owned()),
         trade: true,
+        losses: LossStops::default(),
         open_orders_max: 200,
         streams: Streams { quotes: true, depth: false, trades: false },
         stale_after_ms: 60_000,

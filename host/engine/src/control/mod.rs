@@ -9,6 +9,7 @@ mod prepare;
 mod registry;
 mod seating;
 mod slot;
+mod stops;
 mod supervise;
 
 use std::collections::VecDeque;
@@ -255,14 +256,21 @@ impl Control {
 
     /// A line in the journal about a slot's life.
     pub(crate) fn note(&self, place: usize, note: Note) {
-        let Some(journal) = &self.records.journal else { return };
+        self.write(&[self.record(place, note)]);
+    }
+
+    fn record(&self, place: usize, note: Note) -> Record {
         let slot = &self.slots[place];
         let ts_event = self
             .pump_gauge
             .get()
             .map_or(0, |gauge| gauge.ts_event.load(std::sync::atomic::Ordering::Relaxed));
-        let record = Record::Note { slot: slot.key, generation: slot.generations, ts_event, note };
-        if let Err(error) = journal.append(&[record]) {
+        Record::Note { slot: slot.key, generation: slot.generations, ts_event, note }
+    }
+
+    fn write(&self, records: &[Record]) {
+        let Some(journal) = &self.records.journal else { return };
+        if let Err(error) = journal.append(records) {
             let text = format!("the journal takes no notes: {error}");
             self.notices.say(Notice::error("journal-failed", text));
         }

@@ -39,6 +39,9 @@ impl Control {
                     self.saved(place, *saved);
                 }
             }
+            FromLane::SlotStop(key, reached) => self.slot_stopped(key, reached),
+            FromLane::AccountStop(stop) => self.account_stopped(&stop),
+            FromLane::DayBegan(days) => self.day_began(&days),
             FromLane::Stopped(key) => self.stopped(key),
             FromLane::Log(key, lines, dropped) => self.guest_said(key, &lines, dropped),
             FromLane::History(events, head) => self.history(lane, &events, head),

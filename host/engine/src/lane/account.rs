@@ -4,12 +4,14 @@
 //! commits it, and a call that fails leaves nothing. In a shadow call the twin's decisions are held
 //! against what the live generation has just staged, and get the same numbers where they agree.
 
+use std::sync::Arc;
+
 use wickd_model::{
-    Deny, Event, Instrument, InstrumentId, IntentId, Kind, Order, OrderEvent, OrderRequest,
+    Cash, Deny, Event, Instrument, InstrumentId, IntentId, Kind, Order, OrderEvent, OrderRequest,
     Position, Reason, Risk, Side, Stamp, Tif, TsNs,
 };
 
-use crate::orders::{Applied, Book, Call, OpenOrder, Staged, check, check_cancel};
+use crate::orders::{Applied, Book, Call, Joint, OpenOrder, Staged, check, check_cancel};
 
 /// Timers a slot may have set.
 const TIMERS_MAX: usize = 64;
@@ -75,6 +77,26 @@ impl Account {
             self.book.apply(event);
         }
         self.book.begin();
+    }
+
+    /// After `recover`: what the instruments were worth when days began, as earlier runs wrote it.
+    pub fn recover_day(&mut self, days: &[(u64, InstrumentId, Cash)]) {
+        if let Some(last) = days.iter().map(|(day, ..)| *day).max() {
+            let of_last = days.iter().filter(|(day, ..)| *day == last);
+            let worth: Vec<_> = of_last.map(|(_, id, worth)| (*id, *worth)).collect();
+            self.book.restore_day(last, &worth);
+        }
+    }
+
+    /// Before the first event: its instruments for which `belongs` holds are of an account with loss
+    /// stops, as slot number `cell` of it.
+    pub(crate) fn join(
+        &mut self,
+        joint: Arc<Joint>,
+        cell: usize,
+        belongs: impl Fn(InstrumentId) -> bool,
+    ) {
+        self.book.join(joint, cell, belongs);
     }
 
     /// Nothing may be staged any more: the venue's word and ours differ, or nothing can be written.

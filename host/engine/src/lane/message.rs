@@ -4,13 +4,14 @@
 use std::sync::Arc;
 
 use serde::Serialize;
-use wickd_model::{Digest, Event, Fault, InstrumentId};
+use wickd_model::{Cash, Digest, Event, Fault, InstrumentId};
 use wickd_sandbox::LogLine;
 
 use super::account::Account;
 use super::body::Body;
 use super::gauge::Gauge;
 use super::node::{Node, NodeId};
+use crate::orders::{AccountStop, Reached};
 
 /// What happens to a slot's open orders and positions when it has nobody to mind them.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize)]
@@ -203,6 +204,19 @@ pub enum Refusal {
     NoSlot,
 }
 
+/// A slot has come to another day of event time.
+#[derive(Clone, Copy, Debug)]
+pub struct DayBegan {
+    /// Slot.
+    pub key: u32,
+    /// Days since 1970.
+    pub day: u64,
+    /// One of its instruments.
+    pub instrument: InstrumentId,
+    /// What it had earned with that.
+    pub worth: Cash,
+}
+
 /// Lane to control.
 pub enum FromLane {
     /// A generation failed.
@@ -249,6 +263,12 @@ pub enum FromLane {
         /// Handed back where another try can use it.
         body: Option<Box<Body>>,
     },
+    /// A slot reached a loss stop of its own; what would have increased its positions was taken back.
+    SlotStop(u32, Reached),
+    /// An account did, and its slots on this lane have been dealt with likewise.
+    AccountStop(Box<AccountStop>),
+    /// Slots have come to another day of event time.
+    DayBegan(Vec<DayBegan>),
     /// A slot's generation has ended gracefully.
     Stopped(u32),
     /// Something to be dropped away from the tick thread.

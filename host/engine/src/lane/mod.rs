@@ -14,6 +14,7 @@ mod message;
 mod node;
 mod seat;
 mod slot;
+mod stops;
 mod tick;
 
 use std::collections::VecDeque;
@@ -30,7 +31,8 @@ pub use body::{Body, Wants};
 pub use gauge::{Count, Gauge, Spread};
 pub use history::HISTORY_EVENTS;
 pub use message::{
-    Accounts, FromLane, OnFailure, Refusal, Retired, Role, Saved, SlotSetup, ToLane, Trial, Verdict,
+    Accounts, DayBegan, FromLane, OnFailure, Refusal, Retired, Role, Saved, SlotSetup, ToLane,
+    Trial, Verdict,
 };
 pub(crate) use node::{IndicatorNode, Kind as NodeKind, SignalNode};
 pub use node::{Node, NodeId};
@@ -38,7 +40,7 @@ pub use seat::Seat;
 
 use crate::desk::Outbox;
 use crate::market::BarBuilder;
-use crate::orders::PaperVenue;
+use crate::orders::{Joint, PaperVenue};
 use seat::{InputTable, InputView};
 use slot::{Offered, Slot, Twinned};
 
@@ -90,6 +92,8 @@ pub(crate) struct LaneParts {
     pub(crate) news: Vec<rtrb::Consumer<OrderEvent>>,
     /// By instrument: its orders go to a real venue.
     pub(crate) live: Vec<bool>,
+    /// Every account with loss stops.
+    pub(crate) accounts: Vec<Arc<Joint>>,
     /// Last market event before this run.
     pub(crate) start_seq: u64,
     /// Event time of the first one of this run.
@@ -110,6 +114,7 @@ pub(crate) struct Lane {
     waker: Waker,
     news: Vec<rtrb::Consumer<OrderEvent>>,
     live: Vec<bool>,
+    accounts: stops::Accounts,
     slots: Vec<Slot>,
     nodes: Vec<Node>,
     table: Option<InputTable>,
@@ -186,6 +191,7 @@ impl Lane {
             waker: parts.waker,
             news: parts.news,
             live: parts.live,
+            accounts: stops::Accounts::new(parts.accounts),
             slots: Vec::new(),
             nodes: Vec::new(),
             table: Some(vec![InputView::default(); NODES_MAX].into_boxed_slice()),
@@ -257,7 +263,7 @@ impl Lane {
     /// Takes one piece of mail, between two events.
     pub(crate) fn take(&mut self, mail: ToLane) {
         match mail {
-            ToLane::Slot(setup) => self.slots.push(Slot::new(*setup)),
+            ToLane::Slot(setup) => self.take_slot(Slot::new(*setup)),
             ToLane::Node(id, node) => self.take_node(id, *node),
             ToLane::Bars(instrument, step_secs) => {
                 let known = |(id, secs, _): &(_, _, _)| (*id, *secs) == (instrument, step_secs);

@@ -23,6 +23,9 @@ impl Lane {
     pub(crate) fn tick(&mut self, event: &Event) {
         let at = event.at();
         (self.now, self.seq) = (at.ts_event, at.seq);
+        if self.now >= self.accounts.day_ends() {
+            self.day_begins();
+        }
         // 1. The venue: orders that arrive by now, then what this event fills.
         if !self.blocked {
             self.venue_moves(event);
@@ -42,12 +45,18 @@ impl Lane {
         for node in 0..self.nodes.len() {
             self.node_hears(node, event);
         }
-        for place in 0..self.slots.len() {
-            let slot = &mut self.slots[place];
+        // Every book sees the price before any slot decides on it: stops hold for all from here.
+        let mut news = false;
+        for slot in &mut self.slots {
             slot.market_seq = self.seq;
             if let Some(account) = &mut slot.account {
                 account.on_market(event);
+                news |= account.book.has_news();
             }
+        }
+        self.judge(news);
+        for place in 0..self.slots.len() {
+            let slot = &mut self.slots[place];
             if slot.live.as_ref().is_some_and(|live| live.wants.event(event)) {
                 self.slot_hears(place, &Hearing::Market(event));
             }
@@ -221,7 +230,9 @@ impl Lane {
             return;
         }
         slot.gauge.fills.add(u64::from(event.last_size > 0));
+        let news = account.book.has_news();
         slot.show_worth();
+        self.judge(news);
         self.slot_hears(place, &Hearing::Order(&event));
         if self.slots[place].flattening {
             self.flatten(place);

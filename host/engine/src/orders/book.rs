@@ -9,14 +9,19 @@
 //! that skips ahead is a gap, which only asking the venue can close.
 //!
 //! Equity sums over instruments as if they shared one quote asset; a slot's limits are in that asset.
+//! So do the accounts it has a share in, over all their slots.
+
+use std::sync::Arc;
 
 use wickd_model::{
     Cash, ClientId, Deny, Event, Instrument, InstrumentId, IntentId, Mode, Order, OrderEvent,
     OrderRequest, Position, Reason, Risk, Side, Status, TsNs,
 };
 
+use super::joint::{Joint, Share};
 use super::line::{Line, Touch};
 use super::rate::Rate;
+use super::stops::{Reached, Watch};
 
 /// Open orders a book can hold whatever `risk.open_orders_max` says: about 150 KB.
 pub(crate) const OPEN_ORDERS_BOUND: u32 = 1_024;
@@ -96,11 +101,30 @@ pub(crate) struct Book {
     last_intent: IntentId,
     pub(crate) risk: Risk,
     pub(crate) rate: Rate,
-    /// Equity at the first complete mark since `new` or `begin`.
-    baseline: Option<Cash>,
+    /// There was a complete mark since `new` or `begin`; loss counts from the first one.
+    started: bool,
     equity: Cash,
-    peak: Cash,
-    latch: Option<Deny>,
+    /// Equity at that mark, and when the day began.
+    start: Cash,
+    day_start: Cash,
+    watch: Watch,
+    /// Accounts with stops that its instruments belong to.
+    shares: Vec<Share>,
+    day: Day,
+}
+
+/// Which day it is for a book; 0 until the lane has said so.
+#[derive(Clone, Copy, Debug, Default)]
+struct Day {
+    number: u64,
+    /// What the lines were worth when it began is known.
+    known: bool,
+    /// The lane has said which day it is.
+    said: bool,
+    /// Its accounts know what was earned today before this run.
+    carried: bool,
+    /// It has begun, and that is to be written down.
+    news: bool,
 }
 
 impl Book {
@@ -123,10 +147,13 @@ impl Book {
             last_intent,
             risk,
             rate: Rate::new(risk.orders_per_second),
-            baseline: None,
+            started: false,
             equity: 0,
-            peak: 0,
-            latch: None,
+            start: 0,
+            day_start: 0,
+            watch: Watch::default(),
+            shares: Vec::new(),
+            day: Day::default(),
         }
     }
 
@@ -141,9 +168,21 @@ impl Book {
     /// Starts to count loss and drawdown from here, and lifts the latch: after a restore, and when
     /// the operator says so. Staged orders and the rate window stay.
     pub(crate) fn begin(&mut self) {
-        self.baseline = None;
-        self.latch = None;
+        self.started = false;
+        self.watch = Watch::default();
         self.mark();
+    }
+
+    /// Before the first event: these instruments of the slot belong to an account, as its slot
+    /// number `cell`.
+    pub(crate) fn join(
+        &mut self,
+        joint: Arc<Joint>,
+        cell: usize,
+        belongs: impl Fn(InstrumentId) -> bool,
+    ) {
+        let places = (0..self.lines.len()).filter(|at| belongs(self.lines[*at].instrument.id));
+        self.shares.push(Share::new(joint, cell, places.collect()));
     }
 
     /// Stages an order that passed the gate, and numbers it. The number is spent even if the call
@@ -314,36 +353,29 @@ impl Book {
             Event::Feed(status) => line.touch.feed = status.state,
             Event::Trade(_) | Event::Bar(_) => return,
         }
-        if line.size != 0 || self.baseline.is_none() {
+        if line.size != 0 || !self.started {
             self.mark();
         }
     }
 
-    /// Equity, its peak, and the limits that hang on them.
+    /// Equity, and the stops that hang on it.
     fn mark(&mut self) {
         let mut equity: Cash = 0;
-        for line in &self.lines {
+        for line in &mut self.lines {
             // Without a price for everything held the last mark stands.
-            let Some(part) = line.equity() else { return };
-            equity = equity.saturating_add(part);
+            let Some(worth) = line.equity() else { return };
+            line.worth = worth;
+            equity = equity.saturating_add(worth);
         }
         self.equity = equity;
-        let baseline = match self.baseline {
-            Some(baseline) => baseline,
-            None => {
-                self.peak = equity;
-                *self.baseline.insert(equity)
-            }
-        };
-        self.peak = self.peak.max(equity);
-        let beyond = |limit: Option<Cash>, fall: Cash| limit.is_some_and(|limit| fall >= limit);
-        if self.latch.is_none() {
-            if beyond(self.risk.loss_max, baseline.saturating_sub(equity)) {
-                self.latch = Some(Deny::LossLimit);
-            } else if beyond(self.risk.drawdown_max, self.drawdown()) {
-                self.latch = Some(Deny::DrawdownLimit);
-            }
+        if !self.started {
+            self.start();
         }
+        let earned = equity.saturating_sub(self.start);
+        // Until the lane has said which day it is, an earlier run's day may be over.
+        let today = if self.day.said { equity.saturating_sub(self.day_start) } else { 0 };
+        self.watch.mark(earned, today, &self.risk.losses);
+        self.shares.iter_mut().for_each(|share| share.publish(&self.lines));
     }
 
     /// Profit and loss of everything that ever filled, at the latest middle, less fees.
@@ -352,14 +384,15 @@ impl Book {
     }
 
     /// How far equity is below its highest since the start.
+    #[cfg(test)]
     pub(crate) fn drawdown(&self) -> Cash {
-        self.peak.saturating_sub(self.equity)
+        self.watch.drawdown()
     }
 
-    /// The limit that was reached, after which only reducing orders pass until `begin`.
+    /// The slot's own stop that holds, as the gate says it.
     #[cfg(test)]
     pub(crate) fn latch(&self) -> Option<Deny> {
-        self.latch
+        self.watch.deny()
     }
 
     /// The slot's last given intent number.
@@ -406,12 +439,17 @@ impl Book {
         self.line(instrument).map(|line| (&line.instrument, line.touch))
     }
 
-    /// Whether only reducing orders pass now, and under which code.
-    pub(crate) fn reducing_only(&self) -> Option<Deny> {
-        match self.risk.mode {
-            Mode::ReduceOnly => Some(Deny::ReduceOnlyMode),
-            _ => self.latch,
+    /// Whether only reducing orders of an instrument pass now, and under which code.
+    pub(crate) fn reducing_only(&self, instrument: InstrumentId) -> Option<Deny> {
+        if self.risk.mode == Mode::ReduceOnly {
+            return Some(Deny::ReduceOnlyMode);
         }
+        self.watch.deny().or_else(|| {
+            let place = self.lines.iter().position(|line| line.instrument.id == instrument)?;
+            let mut shares = self.shares.iter().filter(|share| share.has_line(place));
+            let stopped = |share: &Share| share.joint.stop(self.day.number).is_some();
+            shares.any(stopped).then_some(Deny::AccountLoss)
+        })
     }
 
     fn find(&self, id: ClientId) -> Option<usize> {
@@ -427,5 +465,6 @@ impl Book {
     }
 }
 
+mod halt;
 #[cfg(test)]
 mod tests;

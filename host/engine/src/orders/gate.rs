@@ -9,7 +9,8 @@
 //! 1. `intents-per-call`, `trading-disabled`, `halted`: may this call trade at all?
 //! 2. `instrument-unknown`, `stale-data`: is there a market to decide on?
 //! 3. `price-step`, `qty-step`, `below-min`, `above-max`, `notional`: is it an order?
-//! 4. `not-reducing`, `reduce-only-mode`, `loss-limit`, `drawdown-limit`: must it reduce, and does it?
+//! 4. `not-reducing`, `reduce-only-mode`, `loss-limit`, `drawdown-limit`, `daily-loss`,
+//!    `account-loss`: must it reduce, and does it?
 //! 5. `price-band`, `position-limit`, `self-trade`: does it do harm where it lands?
 //! 6. `order-count`, `rate`: is there room for it? Last, so that a denied order costs no room.
 
@@ -105,7 +106,10 @@ fn within(size: i64, scale: u8, most: i64) -> bool {
 
 /// An order that must reduce may at most close what open orders of its side leave to close.
 fn reducing(request: &OrderRequest, book: &Book) -> Result<(), Deny> {
-    let must = request.reduce_only.then_some(Deny::NotReducing).or(book.reducing_only());
+    let must = request
+        .reduce_only
+        .then_some(Deny::NotReducing)
+        .or_else(|| book.reducing_only(request.instrument));
     let Some(deny) = must else { return Ok(()) };
     let left = -i128::from(request.side.sign()) * book.worst(request.instrument, request.side);
     deny_if(i128::from(request.size) > left, deny)

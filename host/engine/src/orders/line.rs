@@ -40,12 +40,18 @@ pub(crate) struct Line {
     cost: i128,
     /// Raw realised profit.
     realised: i128,
+    /// Profit at the book's last mark, at its first one of this run, and when the day began.
+    pub(super) worth: Cash,
+    pub(super) start: Cash,
+    pub(super) day_start: Cash,
 }
 
 impl Line {
     pub(crate) fn new(instrument: Instrument) -> Self {
         let touch = Touch { bid: 0, ask: 0, feed: FeedState::Live, quoted: false };
-        Self { instrument, touch, size: 0, fees: 0, cost: 0, realised: 0 }
+        let [worth, start, day_start] = [0; 3];
+        let (size, fees, cost, realised) = (0, 0, 0, 0);
+        Self { instrument, touch, size, fees, cost, realised, worth, start, day_start }
     }
 
     /// Takes in a fill. Sizes and prices are the venue's; sums stop at their type's ends.

@@ -3,9 +3,11 @@
 //! Comes in: order requests, market events, what the venue said. Goes out: denials, staged orders,
 //! positions, the paper venue's answers. Deliberately absent: threads, clocks, disk, and guests; a
 //! lane owns one [`Book`] per slot and one [`PaperVenue`], and calls them in the order of its events.
+//! Only a [`Joint`] account is shared between lanes.
 
 mod book;
 mod gate;
+mod joint;
 mod line;
 mod matching;
 mod paper;
@@ -13,9 +15,14 @@ mod rate;
 mod reconcile;
 #[cfg(test)]
 pub(crate) mod samples;
+mod stops;
 
 pub(crate) use book::{Applied, Book, OpenOrder, Staged};
 pub(crate) use gate::{Call, check, check_cancel};
+pub use joint::AccountStop;
+pub(crate) use joint::Joint;
 pub use paper::PaperConfig;
 pub(crate) use paper::PaperVenue;
 pub(crate) use reconcile::{live_orders, reconcile};
+pub(crate) use stops::DAY_NS;
+pub use stops::{Reached, Stop};

@@ -3,13 +3,15 @@
 //! Comes in: what a test wants to differ. Goes out: instruments, requests and market events.
 //! Deliberately absent: anything compiled outside tests.
 
+use std::sync::Arc;
+
 use proptest::prelude::*;
 use wickd_model::{
-    Aggressor, ClientId, Event, FeedState, FeedStatus, Instrument, Kind, Order, OrderEvent,
-    OrderRequest, Product, Quote, Reason, Risk, Side, Stamp, Status, Tif, Trade,
+    Aggressor, ClientId, Event, FeedState, FeedStatus, Instrument, Kind, LossStops, Order,
+    OrderEvent, OrderRequest, Product, Quote, Reason, Risk, Side, Stamp, Status, Tif, Trade,
 };
 
-use super::{Book, PaperConfig, PaperVenue};
+use super::{Book, Joint, PaperConfig, PaperVenue};
 
 /// Price scale 2 and size scale 6, so a raw amount is cash.
 pub(crate) fn instrument(id: u32) -> Instrument {
@@ -94,6 +96,12 @@ pub(super) fn book(risk: Risk) -> Book {
     let mut book = Book::new(1, &[instrument(0)], risk, 0);
     book.on_market(&quote(1, 1, 100_000, 100_100, 1_000));
     book
+}
+
+/// An account of so many slots with these stops.
+pub(super) fn joint(losses: LossStops, slots: usize) -> Arc<Joint> {
+    let name = |n| format!("slot-{n}").parse().expect("a slot name");
+    Arc::new(Joint::new("paper".to_owned(), losses, (0..slots).map(name).collect()))
 }
 
 /// A step of a made-up day: what reaches the venue next, some time after what came before.

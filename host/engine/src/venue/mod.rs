@@ -20,7 +20,7 @@ mod wiring;
 use std::sync::Arc;
 
 use semver::VersionReq;
-use wickd_model::{ClientId, InstrumentId, Order, OrderEvent, PluginName, Reason, TsNs};
+use wickd_model::{ClientId, InstrumentId, LossStops, Order, OrderEvent, PluginName, Reason, TsNs};
 use wickd_policy::net::Grants;
 use wickd_policy::params::Setting;
 use wickd_policy::venue::Endpoint;
@@ -58,6 +58,8 @@ pub struct VenuePlan {
     pub credentials: Option<String>,
     /// Orders for its instruments go to it; otherwise they are traded on paper.
     pub trade: bool,
+    /// Loss stops of the account: of all slots that trade there, together.
+    pub losses: LossStops,
     /// Orders the account may have open, over all its strategies.
     pub open_orders_max: u32,
     /// What is streamed of its instruments.

@@ -43,6 +43,8 @@ pub(crate) struct Tracker {
     orders: BTreeMap<ClientId, Tracked>,
     ids: BTreeMap<String, ClientId>,
     instruments: Vec<Instrument>,
+    /// By instrument: its reduce-only is passed on.
+    reduces: Vec<bool>,
     /// From when on a request that was sent can no longer be accepted.
     settle_ns: u64,
     /// Fills that cannot be, and why.
@@ -50,11 +52,19 @@ pub(crate) struct Tracker {
 }
 
 impl Tracker {
-    /// For all `instruments` of the house, by id.
-    pub(crate) fn new(instruments: Vec<Instrument>, settle_ms: u64) -> Self {
+    /// For all `instruments` of the house, by id; `sole` says which of them exactly one slot trades.
+    ///
+    /// Reduce-only is passed on for those alone, and nowhere on spot, which does not know it. A venue
+    /// holds it against the account, the sum of all slots: where one is long and another short, it
+    /// would refuse or cut what truly reduces one of them. The gate holds it against what the slot
+    /// owns in any case.
+    pub(crate) fn new(instruments: Vec<Instrument>, sole: &[bool], settle_ms: u64) -> Self {
+        let alone = |id: usize| sole.get(id) == Some(&true);
+        let reduces = |(id, of): (usize, &Instrument)| of.product != Product::Spot && alone(id);
         Self {
             orders: BTreeMap::new(),
             ids: BTreeMap::new(),
+            reduces: instruments.iter().enumerate().map(reduces).collect(),
             instruments,
             settle_ns: settle_ms * NS_PER_MS,
             impossible: Vec::new(),
@@ -84,7 +94,7 @@ impl Tracker {
         let id = order.id;
         self.take_in(order, text, Stage::Unknown, now);
         let Some(tracked) = self.orders.get_mut(&id) else { return };
-        tracked.cancel = cancel;
+        (tracked.cancel, tracked.asked) = (cancel, cancel);
         tracked.last_sent = now;
         for event in heard {
             tracked.told = event.status;
@@ -108,18 +118,15 @@ impl Tracker {
             closing: None,
             lacks_fills: false,
             cancel: None,
+            asked: None,
             last_sent: now,
             sends: 0,
             absent: 0,
             tries: 0,
             busy: false,
             due: now,
-            // Spot venues know no reduce-only; the gate has held it against what the slot owns.
             reduce_only: order.request.reduce_only
-                && self
-                    .instruments
-                    .get(order.request.instrument as usize)
-                    .is_some_and(|instrument| instrument.product != Product::Spot),
+                && self.reduces.get(order.request.instrument as usize) == Some(&true),
         };
         self.orders.insert(order.id, tracked);
     }
@@ -134,7 +141,7 @@ impl Tracker {
     /// The slot, or the host for it, wants it back.
     pub(crate) fn cancel(&mut self, id: ClientId, reason: Reason, now: TsNs) {
         if let Some(tracked) = self.orders.get_mut(&id) {
-            tracked.cancel = Some(reason);
+            (tracked.cancel, tracked.asked) = (Some(reason), Some(reason));
             tracked.due = now;
         }
     }

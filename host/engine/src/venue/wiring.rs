@@ -1,7 +1,7 @@
 //! The rings and channels between venues, feeds, desk, lanes and pump, made before anything runs.
 //!
-//! Comes in: the plan. Goes out: each one's end, then the running threads. Deliberately absent:
-//! whatever goes through them.
+//! Comes in: the plan. Goes out: each one's end, the accounts that lanes share, then the running
+//! threads. Deliberately absent: whatever goes through them.
 
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, Hasher, RandomState};
@@ -15,6 +15,7 @@ use wickd_model::{Event, OrderEvent, PluginName};
 use wickd_sandbox::Runtime;
 
 use super::{Connector, INPUTS_MAX, Input, NewsTap, Parts, Taken, VenuePlan, Wire, WireError};
+use crate::accounts::SharedAccounts;
 use crate::desk::Routes;
 use crate::edges::Edges;
 use crate::lane::Waker;
@@ -38,6 +39,7 @@ pub(crate) struct Wiring {
     /// Feeds publish as well.
     has_feeds: bool,
     live: Vec<bool>,
+    accounts: SharedAccounts,
 }
 
 struct Made {
@@ -80,8 +82,15 @@ impl Wiring {
             let (ear, inputs) = sync_channel(INPUTS_MAX);
             Made { plan: plan.clone(), ear, inputs, news: Vec::new() }
         });
+        let venues = made.collect();
         let has_feeds = !plan.plugin_feeds.is_empty();
-        Self { venues: made.collect(), market_in, market: Some(market), has_feeds, live }
+        let accounts = SharedAccounts::new(plan);
+        Self { venues, market_in, market: Some(market), has_feeds, live, accounts }
+    }
+
+    /// What lanes share besides.
+    pub(crate) fn accounts(&self) -> &SharedAccounts {
+        &self.accounts
     }
 
     /// By instrument: whether its orders go to a real venue.
@@ -143,6 +152,7 @@ impl Wiring {
         let mut taken = start.taken;
         // One for the whole daemon: what two venues' adapters do from this machine counts together.
         let limiter = Arc::new(Limiter::new(SLACK_MS));
+        let sole = sole(start.plan);
         for made in self.venues {
             let (mine, others) = taken
                 .into_iter()
@@ -163,6 +173,7 @@ impl Wiring {
                 lanes: start.lanes.clone(),
                 house: start.house,
                 taken: mine,
+                sole: sole.clone(),
                 random: Box::new(|| RandomState::new().build_hasher().finish()),
                 plan: made.plan,
             };
@@ -177,6 +188,17 @@ impl Wiring {
         }
         Ok(running)
     }
+}
+
+/// By instrument: whether exactly one slot trades it.
+fn sole(plan: &Plan) -> Vec<bool> {
+    let mut slots = vec![0u32; plan.instruments.len()];
+    for id in plan.slots.iter().flat_map(|slot| &slot.instruments) {
+        if let Some(count) = slots.get_mut(*id as usize) {
+            *count += 1;
+        }
+    }
+    slots.into_iter().map(|count| count == 1).collect()
 }
 
 /// The threads of all venues.

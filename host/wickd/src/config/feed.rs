@@ -8,7 +8,7 @@ use std::path::Path;
 use wickd_engine::market::{
     BAR_SECS_MAX, FeedKind, FeedPlan, FloatNoise, OnBrokenRow, ReplayPlan, SyntheticPlan,
 };
-use wickd_engine::{PluginFeedPlan, SlotPlan};
+use wickd_engine::{PluginFeedPlan, SlotPlan, VenuePlan};
 use wickd_model::{Instrument, SlotName};
 use wickd_policy::yaml::{Fields, Node, NodeKind, Problem, Problems, quoted};
 
@@ -75,6 +75,21 @@ pub(super) fn feeds(
         feeds.plugins.push(feed);
     }
     feeds
+}
+
+/// Beside venues there may be the feeds of plugins, and no others.
+pub(super) fn beside_venues(
+    fields: &Fields<'_>,
+    feeds: &Feeds,
+    venues: &[VenuePlan],
+    problems: &mut Problems,
+) {
+    let present = feeds.made.is_empty() && !feeds.plugins.is_empty();
+    if let (false, false, Some(node)) = (venues.is_empty(), present, fields.get("feeds")) {
+        let reason = "`feeds` and `venues` do not go together, unless plugins bring them: the others \
+                      are the past, and a venue is the present";
+        problems.add(Problem::new(&node.place, reason, "remove one of the two"));
+    }
 }
 
 fn has(node: &Node, key: &str) -> bool {

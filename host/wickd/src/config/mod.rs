@@ -17,8 +17,8 @@ mod venue;
 use std::path::{Path, PathBuf};
 
 use wickd_engine::market::Speed;
-use wickd_engine::{PaperConfig, Plan, SlotPlan};
-use wickd_model::{CASH_SCALE, Limits};
+use wickd_engine::{PaperConfig, Plan, SlotPlan, VenuePlan};
+use wickd_model::{CASH_SCALE, Instrument, InstrumentId, Limits, LossStops};
 use wickd_policy::LimitsPatch;
 use wickd_policy::yaml::{Fields, Node, Problem, Problems, parse};
 
@@ -113,9 +113,13 @@ fn read(node: &Node, base: &Path, home: Option<&Path>, problems: &mut Problems) 
     let patch = fields.get("limits").map(|node| LimitsPatch::read(node, problems));
     let limits = patch.unwrap_or_default().over(Limits::default());
     let instruments = market::instruments(&fields, problems);
-    let slots = slot::slots(&fields, &instruments, &limits, problems);
-    let paper = paper(&fields, &slots, problems);
+    let venues = venue::venues(&fields, &instruments, problems);
+    let (paper, paper_losses) = paper(&fields, problems);
+    let house = House { instruments: &instruments, limits: &limits, paper_losses, venues: &venues };
+    let slots = slot::slots(&fields, &house, problems);
+    check_room(&fields, &paper, &slots, problems);
     let feeds = feed::feeds(&fields, &instruments, &slots, base, problems);
+    feed::beside_venues(&fields, &feeds, &venues, problems);
     Some(Plan {
         state_dir: set(&fields, "state_dir", base.join("state"), problems, path),
         folders: folders(&fields, base, home, problems),
@@ -128,15 +132,32 @@ fn read(node: &Node, base: &Path, home: Option<&Path>, problems: &mut Problems) 
         // One for all feeds, because they share one event time.
         speed: set(&fields, "speed", Speed::RECORDED, problems, speed),
         limits,
-        venues: venue::venues(&fields, &instruments, &feeds, problems),
+        venues,
         credentials: venue::credentials(&fields, base, problems),
         utilities: utility::utilities(&fields, &slots, &feeds.plugins, problems),
         feeds: feeds.made,
         plugin_feeds: feeds.plugins,
         instruments,
         paper,
+        paper_losses,
         slots,
     })
+}
+
+/// What a slot's configuration is read against.
+struct House<'h> {
+    instruments: &'h [Instrument],
+    limits: &'h Limits,
+    paper_losses: LossStops,
+    venues: &'h [VenuePlan],
+}
+
+impl House<'_> {
+    /// The loss stops of the account that an instrument is traded on.
+    fn account(&self, id: InstrumentId) -> LossStops {
+        let trades = |venue: &&VenuePlan| venue.trade && venue.instruments.contains(&id);
+        self.venues.iter().find(trades).map_or(self.paper_losses, |venue| venue.losses)
+    }
 }
 
 /// `folders`: of two files for one plugin version the earlier folder's counts. Default `plugins`,
@@ -167,34 +188,50 @@ fn speed(node: &Node) -> Result<Speed, Problem> {
     }
 }
 
-/// `paper`: the built-in venue.
-fn paper(fields: &Fields<'_>, slots: &[SlotPlan], problems: &mut Problems) -> PaperConfig {
-    const KEYS: [&str; 6] =
-        ["latency_ms", "reject_ppm", "participation_ppm", "seed", "funds", "live_orders_max"];
+/// `paper`: the built-in venue, and the loss stops of all that trade there.
+fn paper(fields: &Fields<'_>, problems: &mut Problems) -> (PaperConfig, LossStops) {
+    const KEYS: [&str; 7] = [
+        "latency_ms",
+        "reject_ppm",
+        "participation_ppm",
+        "seed",
+        "funds",
+        "live_orders_max",
+        "risk",
+    ];
     let standard = PaperConfig::default();
     let opened = fields.get("paper").and_then(|node| Fields::of(node, &KEYS, problems));
-    let paper = opened.map_or(standard, |of| PaperConfig {
-        latency_ms: set(&of, "latency_ms", standard.latency_ms, problems, |n| {
-            n.integer(0..=60_000)
-        }),
-        reject_ppm: set(&of, "reject_ppm", standard.reject_ppm, problems, |n| {
+    let losses = opened.as_ref().map(|of| slot::account_risk(of, problems)).unwrap_or_default();
+    let paper = opened.as_ref().map_or(standard, |of| PaperConfig {
+        latency_ms: set(of, "latency_ms", standard.latency_ms, problems, |n| n.integer(0..=60_000)),
+        reject_ppm: set(of, "reject_ppm", standard.reject_ppm, problems, |n| {
             n.integer(0..=1_000_000)
         }),
         participation_ppm: set(
-            &of,
+            of,
             "participation_ppm",
             standard.participation_ppm,
             problems,
             |n| n.integer(1..=1_000_000),
         ),
-        seed: set(&of, "seed", standard.seed, problems, |n| n.integer(0..=u64::MAX)),
-        funds: set(&of, "funds", standard.funds, problems, |n| {
+        seed: set(of, "seed", standard.seed, problems, |n| n.integer(0..=u64::MAX)),
+        funds: set(of, "funds", standard.funds, problems, |n| {
             n.decimal(CASH_SCALE, 0..=i64::MAX).map(Some)
         }),
-        live_orders_max: set(&of, "live_orders_max", standard.live_orders_max, problems, |n| {
+        live_orders_max: set(of, "live_orders_max", standard.live_orders_max, problems, |n| {
             n.integer(1..=1_000_000)
         }),
     });
+    (paper, losses)
+}
+
+/// Whether the paper venue takes in all that the slots may have open.
+fn check_room(
+    fields: &Fields<'_>,
+    paper: &PaperConfig,
+    slots: &[SlotPlan],
+    problems: &mut Problems,
+) {
     let needed: u64 = slots.iter().map(|slot| u64::from(slot.risk.open_orders_max)).sum();
     if needed > u64::from(paper.live_orders_max) {
         let reason = format!(
@@ -202,10 +239,9 @@ fn paper(fields: &Fields<'_>, slots: &[SlotPlan], problems: &mut Problems) -> Pa
             paper.live_orders_max
         );
         let fix = "raise `paper.live_orders_max`, or lower the slots' `risk.open_orders_max`";
-        let place = opened.as_ref().map_or(fields.place(), Fields::place);
+        let place = fields.get("paper").map_or(fields.place(), |node| &node.place);
         problems.add(Problem::new(place, reason, fix));
     }
-    paper
 }
 
 /// The value of an option, or its default where it is unset or wrong; a fault names the key.

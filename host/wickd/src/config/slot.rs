@@ -4,13 +4,15 @@ use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 use wickd_engine::lane::{OnFailure, Trial};
 use wickd_engine::{RestartPlan, SlotPlan};
-use wickd_model::{CASH_SCALE, Digest, Instrument, Limits, Mode, PluginName, Risk, SlotName};
+use wickd_model::{
+    CASH_SCALE, Digest, Instrument, Limits, LossStops, Mode, PluginName, Risk, SlotName,
+};
 use wickd_policy::params::{SPECS_MAX, Setting};
 use wickd_policy::yaml::{Fields, Node, NodeKind, Problem, Problems};
 use wickd_policy::{LimitsPatch, VersionReq};
 
 use super::market::list;
-use super::set;
+use super::{House, set};
 
 /// Most slots. Two thousand were measured at under 24 KB each.
 const SLOTS_MAX: usize = 4_096;
@@ -22,8 +24,7 @@ const KEYS: [&str; 9] =
 
 pub(super) fn slots(
     fields: &Fields<'_>,
-    instruments: &[Instrument],
-    house: &Limits,
+    house: &House<'_>,
     problems: &mut Problems,
 ) -> Vec<SlotPlan> {
     let nodes = fields.get("strategies").map(|node| node.list(SLOTS_MAX));
@@ -31,7 +32,7 @@ pub(super) fn slots(
     let mut names = std::collections::BTreeSet::new();
     let mut slots = Vec::new();
     for node in nodes {
-        let Some(slot) = slot(node, instruments, house, problems) else { continue };
+        let Some(slot) = slot(node, house, problems) else { continue };
         if !names.insert(slot.name.clone()) {
             let reason = format!("two slots are called `{}`", slot.name);
             problems.add(Problem::new(&node.place, reason, "rename one of them"));
@@ -41,18 +42,14 @@ pub(super) fn slots(
     slots
 }
 
-fn slot(
-    node: &Node,
-    instruments: &[Instrument],
-    house: &Limits,
-    problems: &mut Problems,
-) -> Option<SlotPlan> {
+fn slot(node: &Node, house: &House<'_>, problems: &mut Problems) -> Option<SlotPlan> {
     let of = Fields::of(node, &KEYS, problems)?;
     let name = of.need("name", problems).map(|node| node.parsed("name it like `btc-momentum`"));
     let name = name.and_then(|name| problems.keep(name));
     let plugin = of.need("plugin", problems).map(plugin);
     let plugin = plugin.and_then(|plugin| problems.keep(plugin));
-    let traded = of.need("instruments", problems).map(|node| list(node, instruments, problems));
+    let traded =
+        of.need("instruments", problems).map(|node| list(node, house.instruments, problems));
     let mut settings = Vec::new();
     if let Some(node) = of.get("config") {
         flatten(node, "", &mut settings, problems);
@@ -69,8 +66,9 @@ fn slot(
         plugin: &plugin,
         instruments: &traded,
         settings: settings.iter().map(|of| (of.key.as_str(), of.value.as_str())).collect(),
-        limits: patch.over(*house),
+        limits: patch.over(*house.limits),
         risk: &risk,
+        accounts: traded.iter().map(|instrument| house.account(instrument.id)).collect(),
     };
     Some(SlotPlan {
         config: decides.hash(),
@@ -98,6 +96,8 @@ struct Decides<'c> {
     settings: Vec<(&'c str, &'c str)>,
     limits: Limits,
     risk: &'c Risk,
+    /// The stops of the account each instrument is traded on.
+    accounts: Vec<LossStops>,
 }
 
 impl Decides<'_> {
@@ -156,7 +156,7 @@ pub(super) fn flatten(
 }
 
 fn risk(fields: &Fields<'_>, problems: &mut Problems) -> Risk {
-    const KEYS: [&str; 9] = [
+    const KEYS: [&str; 10] = [
         "mode",
         "order_size_max",
         "order_notional_max",
@@ -166,37 +166,56 @@ fn risk(fields: &Fields<'_>, problems: &mut Problems) -> Risk {
         "price_band_bps",
         "loss_max",
         "drawdown_max",
+        "loss_day_max",
     ];
     let standard = Risk::default();
     let opened = fields.get("risk").and_then(|node| Fields::of(node, &KEYS, problems));
     let Some(of) = opened else { return standard };
     let modes = [("trade", Mode::Trade), ("reduce-only", Mode::ReduceOnly), ("halt", Mode::Halt)];
-    // A decimal above zero at scale 8, or `none`.
-    let amount = |node: &Node| match node.text()? {
-        "none" => Ok(None),
-        _ => node
-            .decimal(CASH_SCALE, 1..=i64::MAX)
-            .map(Some)
-            .map_err(|problem| Problem { fix: format!("{}, or `none`", problem.fix), ..problem }),
-    };
     let mut cash = |key, default| set(&of, key, default, problems, amount);
     let order_size_max = cash("order_size_max", standard.order_size_max);
     let order_notional_max = cash("order_notional_max", standard.order_notional_max);
     let position_notional_max = cash("position_notional_max", standard.position_notional_max);
-    let loss_max = cash("loss_max", standard.loss_max);
-    let drawdown_max = cash("drawdown_max", standard.drawdown_max);
+    let losses = losses(&of, problems);
     let mut count = |key, default, max| set(&of, key, default, problems, |n| n.integer(1..=max));
     Risk {
         order_size_max,
         order_notional_max,
         position_notional_max,
-        loss_max,
-        drawdown_max,
+        losses,
         orders_per_second: count("orders_per_second", standard.orders_per_second, 10_000),
         open_orders_max: count("open_orders_max", standard.open_orders_max, 10_000),
         price_band_bps: count("price_band_bps", standard.price_band_bps, 10_000),
         mode: set(&of, "mode", standard.mode, problems, |n| n.one_of(&modes)),
     }
+}
+
+/// A decimal above zero at scale 8, or `none`.
+fn amount(node: &Node) -> Result<Option<i64>, Problem> {
+    match node.text()? {
+        "none" => Ok(None),
+        _ => node
+            .decimal(CASH_SCALE, 1..=i64::MAX)
+            .map(Some)
+            .map_err(|problem| Problem { fix: format!("{}, or `none`", problem.fix), ..problem }),
+    }
+}
+
+/// The loss stops among the options of a `risk` block.
+fn losses(of: &Fields<'_>, problems: &mut Problems) -> LossStops {
+    let mut stop = |key| set(of, key, None, problems, amount);
+    LossStops {
+        loss_max: stop("loss_max"),
+        drawdown_max: stop("drawdown_max"),
+        loss_day_max: stop("loss_day_max"),
+    }
+}
+
+/// `risk` of an account: the loss stops of all its slots together.
+pub(super) fn account_risk(fields: &Fields<'_>, problems: &mut Problems) -> LossStops {
+    const KEYS: [&str; 3] = ["loss_max", "drawdown_max", "loss_day_max"];
+    let opened = fields.get("risk").and_then(|node| Fields::of(node, &KEYS, problems));
+    opened.map_or(LossStops::default(), |of| losses(&of, problems))
 }
 
 /// `restart`: the budget after which these bytes are quarantined.

@@ -4,7 +4,7 @@ use super::*;
 use wickd_engine::RestartPlan;
 use wickd_engine::lane::{OnFailure, Trial};
 use wickd_engine::market::{FeedKind, FloatNoise};
-use wickd_model::{Mode, Risk};
+use wickd_model::{LossStops, Mode, Risk};
 use wickd_policy::VersionReq;
 
 /// Every option once, none at its default.
@@ -48,6 +48,7 @@ paper:
   seed: 8
   funds: 1000.5
   live_orders_max: 99
+  risk: {loss_day_max: 40, drawdown_max: none}
 strategies:
   - name: hedge
     plugin: hedge-v2@^1.2
@@ -68,6 +69,7 @@ strategies:
       price_band_bps: 5
       loss_max: 6.5
       drawdown_max: 7
+      loss_day_max: 3.25
     on_failure: flatten
     restart: {max: 1, window_s: 2, backoff_ms: 3, backoff_max_ms: 4}
     swap: {shadow_events: 1, probation_events: 2, agree: true, snapshot_every_ms: 30}
@@ -118,6 +120,8 @@ fn every_option_reaches_the_configuration() {
         live_orders_max: 99,
     };
     assert_eq!(config.paper, paper);
+    let losses = LossStops { loss_day_max: Some(4_000_000_000), ..LossStops::default() };
+    assert_eq!(config.paper_losses, losses);
 }
 
 #[test]
@@ -134,7 +138,7 @@ fn every_option_of_a_slot_reaches_it() {
         [("base_size", "0.010"), ("bubble.enabled", "true"), ("bubble.step_pct", "0.5")]
     );
     let place = &slot.settings[2].value_place;
-    assert_eq!((place.line, place.column), (48, 19));
+    assert_eq!((place.line, place.column), (49, 19));
     assert_eq!(slot.limits.over(Limits::default()).fuel_per_call, 5_000);
     let risk = Risk {
         mode: Mode::ReduceOnly,
@@ -144,8 +148,11 @@ fn every_option_of_a_slot_reaches_it() {
         orders_per_second: 3,
         open_orders_max: 4,
         price_band_bps: 5,
-        loss_max: Some(650_000_000),
-        drawdown_max: Some(700_000_000),
+        losses: LossStops {
+            loss_max: Some(650_000_000),
+            drawdown_max: Some(700_000_000),
+            loss_day_max: Some(325_000_000),
+        },
     };
     assert_eq!((slot.risk, slot.on_failure), (risk, OnFailure::Flatten));
     let restart =
@@ -251,38 +258,48 @@ fn each_fault_is_told_at_its_place_with_reason_and_fix() {
         (
             "plugin: hedge-v2@^1.2",
             "plugin: hedge-v2@one",
-            "42:13: `plugin`: the range: unexpected character 'o' while parsing major version number; write a plugin's name, or `name@range` like `ema-cross@^1.2`",
+            "43:13: `plugin`: the range: unexpected character 'o' while parsing major version number; write a plugin's name, or `name@range` like `ema-cross@^1.2`",
         ),
-        ("    plugin: hedge-v2@^1.2\n", "", "41:5: `plugin` is missing; add `plugin: …`"),
+        ("    plugin: hedge-v2@^1.2\n", "", "42:5: `plugin` is missing; add `plugin: …`"),
         (
             "[ETH-USDT, BTC-USDT]",
             "[ETH-USDT, ETH-USDT]",
-            "43:29: `ETH-USDT` stands twice; keep one of the two",
+            "44:29: `ETH-USDT` stands twice; keep one of the two",
         ),
         (
             "step_pct: 0.5",
             "step_pct: [0.5]",
-            "48:19: a parameter is one value, not a list or nothing; write one value, or remove the key",
+            "49:19: a parameter is one value, not a list or nothing; write one value, or remove the key",
         ),
         (
             "order_size_max: 1.5",
             "order_size_max: lots",
-            "52:23: `order_size_max`: `lots` is not a plain decimal number (digits and one dot, no exponent); write a number from 0.00000001 to 92233720368.54775807, or `none`",
+            "53:23: `order_size_max`: `lots` is not a plain decimal number (digits and one dot, no exponent); write a number from 0.00000001 to 92233720368.54775807, or `none`",
+        ),
+        (
+            "loss_day_max: 3.25",
+            "loss_day_max: 0",
+            "61:21: `loss_day_max`: `0` is out of range; write a number from 0.00000001 to 92233720368.54775807, or `none`",
+        ),
+        (
+            "loss_day_max: 40",
+            "loss_daily_max: 40",
+            "40:10: unknown key `loss_daily_max`; did you mean `loss_day_max`?",
         ),
         (
             "mode: reduce-only",
             "mode: reduce",
-            "51:13: `mode`: unknown value `reduce`; write one of trade, reduce-only, halt",
+            "52:13: `mode`: unknown value `reduce`; write one of trade, reduce-only, halt",
         ),
         (
             "backoff_max_ms: 4",
             "backoff_max_ms: 2",
-            "61:67: `backoff_max_ms`: `2` is out of range; write a whole number from 3 to 3600000",
+            "63:67: `backoff_max_ms`: `2` is out of range; write a whole number from 3 to 3600000",
         ),
         (
             "on_failure: flatten",
             "on_failure: flatten\n    on_failure: keep",
-            "61:5: duplicate mapping key: on_failure not allowed here; keep one of the two",
+            "63:5: duplicate mapping key: on_failure not allowed here; keep one of the two",
         ),
     ];
     for (from, to, want) in table {
@@ -318,7 +335,7 @@ fn a_setting_that_its_plugin_refuses_is_told_at_its_line() {
     let problems = schema.resolve(&config.plan.slots[0].settings).unwrap_err();
     let ConfigError::Wrong { problems, .. } = config.wrong(problems) else { panic!("read") };
     let told: Vec<_> = problems.iter().map(ToString::to_string).collect();
-    let place = "/etc/wickd/wickd.yaml:45:7: the plugin has no parameter `base_size`";
+    let place = "/etc/wickd/wickd.yaml:46:7: the plugin has no parameter `base_size`";
     assert_eq!((told.len(), told[0].as_str()), (3, place));
 }
 
@@ -338,6 +355,8 @@ fn the_hash_changes_with_whatever_decides_and_with_nothing_else() {
         ("name: hedge", "name: other"),
         ("base_size: 0.010", "base_size: 0.02"),
         ("loss_max: 6.5", "loss_max: 6.6"),
+        ("loss_day_max: 3.25", "loss_day_max: 3.5"),
+        ("loss_day_max: 40", "loss_day_max: 41"),
         ("taker_fee: 0.0004", "taker_fee: 0.0005"),
         ("deadline_ms: 20", "deadline_ms: 21"),
     ] {
@@ -378,6 +397,7 @@ fn a_venue_is_read_whole_and_trades_only_where_it_says_so() {
     let text = venue(
         "    credentials: main
     trade: true
+    risk: {loss_max: 100, loss_day_max: 20}
     streams: [depth, trades]
     endpoints: {spot: 'http://127.0.0.1:1'}
     network: [{to: 'http://127.0.0.1:1', private: true}]\n",
@@ -387,6 +407,9 @@ fn a_venue_is_read_whole_and_trades_only_where_it_says_so() {
     assert_eq!((venue.name.as_str(), venue.trade), ("binance", true));
     assert_eq!(venue.instruments, [0]);
     assert!(venue.streams.depth && !venue.streams.quotes);
+    let cash = |units: i64| Some(units * 100_000_000);
+    let losses = LossStops { loss_max: cash(100), loss_day_max: cash(20), drawdown_max: None };
+    assert_eq!((venue.losses, config.plan.paper_losses), (losses, LossStops::default()));
     let config = Config::parse(&self::venue(""), Path::new("w.yaml"), None).unwrap();
     assert!(!config.plan.venues[0].trade && config.plan.venues[0].network.lines.is_empty());
 }
@@ -395,6 +418,8 @@ fn a_venue_is_read_whole_and_trades_only_where_it_says_so() {
 fn what_a_venue_cannot_be_is_told_with_its_place() {
     let table = [
         ("    trade: true\n", "orders cannot be signed without `credentials`"),
+        ("    risk: {loss_max: 5}\n", "without `trade: true` none does"),
+        ("    risk: {position_max: 5}\n", "unknown key `position_max`"),
         ("    streams: [trades]\n", "without `quotes` or `depth`"),
         ("    streams: [quotes, depth]\n", "would contradict each other"),
         ("    endpoints: {spot: 'ftp://a'}\n", "ftp"),

@@ -8,8 +8,7 @@ use wickd_policy::net::{Enforcement, Grants};
 use wickd_policy::venue::Endpoint;
 use wickd_policy::yaml::{Fields, Key, Node, Problem, Problems, quoted};
 
-use super::feed::Feeds;
-use super::slot::{flatten, plugin};
+use super::slot::{account_risk, flatten, plugin};
 use super::{PATH_BYTES_MAX, set};
 
 /// Most venues: each has two threads.
@@ -23,11 +22,12 @@ const STALE_AFTER_MS_MAX: u64 = 3_600_000;
 /// Binance takes no longer window.
 const RECV_WINDOW_MS_MAX: u64 = 60_000;
 
-const KEYS: [&str; 11] = [
+const KEYS: [&str; 12] = [
     "plugin",
     "config",
     "credentials",
     "trade",
+    "risk",
     "open_orders_max",
     "endpoints",
     "network",
@@ -37,22 +37,14 @@ const KEYS: [&str; 11] = [
     "recv_window_ms",
 ];
 
-/// `venues`: a map from the name that instruments use to what connects there. Beside them there may be
-/// the feeds of plugins, and no others.
+/// `venues`: a map from the name that instruments use to what connects there.
 pub(super) fn venues(
     fields: &Fields<'_>,
     instruments: &[Instrument],
-    feeds: &Feeds,
     problems: &mut Problems,
 ) -> Vec<VenuePlan> {
     let Some(node) = fields.get("venues") else { return Vec::new() };
     let entries = problems.keep(node.map(VENUES_MAX)).unwrap_or_default();
-    let present = feeds.made.is_empty() && !feeds.plugins.is_empty();
-    if let (false, false, Some(feeds)) = (entries.is_empty(), present, fields.get("feeds")) {
-        let reason = "`feeds` and `venues` do not go together, unless plugins bring them: the others \
-                      are the past, and a venue is the present";
-        problems.add(Problem::new(&feeds.place, reason, "remove one of the two"));
-    }
     let venue = |(key, node): &(Key, Node)| venue(key, node, instruments, problems);
     entries.iter().filter_map(venue).collect()
 }
@@ -91,6 +83,12 @@ fn venue(
         let reason = "orders cannot be signed without `credentials`";
         problems.add(Problem::new(&node.place, reason, "name a slot of the credentials file"));
     }
+    let losses = account_risk(&of, problems);
+    if let (false, Some(node)) = (trade, of.get("risk")) {
+        let reason = "`risk` holds for orders that leave, and without `trade: true` none does";
+        let fix = "set `trade: true`, or write it under `paper:`";
+        problems.add(Problem::new(&node.place, reason, fix));
+    }
     let modes = [("enforce", Enforcement::Enforce), ("count", Enforcement::Count)];
     let mode = set(&of, "network_mode", Enforcement::Enforce, problems, |n| n.one_of(&modes));
     let network = of.get("network").map(|node| Grants::read(node, mode, problems));
@@ -105,6 +103,7 @@ fn venue(
         network: network.unwrap_or(Grants { enforcement: mode, lines: Vec::new() }),
         credentials,
         trade,
+        losses,
         // Binance takes 200 of a symbol; a strategy has at most 32 by default.
         open_orders_max: set(&of, "open_orders_max", 200, problems, |n| n.integer(1..=10_000)),
         streams: set(&of, "streams", standard, problems, streams),

@@ -1,7 +1,7 @@
 //! The book against a naive recomputation, and against events that come twice, late or never.
 
 use proptest::prelude::*;
-use wickd_model::{Kind, Tif};
+use wickd_model::{Kind, LossStops, Tif};
 
 use super::super::samples::{book, fill, instrument, limit, quote};
 use super::*;
@@ -128,11 +128,12 @@ fn unknown_is_a_state_of_its_own_and_keeps_the_order_open() {
 
 #[test]
 fn a_limit_once_reached_stays_reached_until_the_operator_begins_again() {
-    for (risk, latch) in [
-        (Risk { loss_max: Some(2_000), ..Risk::default() }, Deny::LossLimit),
-        (Risk { drawdown_max: Some(2_000), ..Risk::default() }, Deny::DrawdownLimit),
+    let none = LossStops::default();
+    for (losses, latch) in [
+        (LossStops { loss_max: Some(2_000), ..none }, Deny::LossLimit),
+        (LossStops { drawdown_max: Some(2_000), ..none }, Deny::DrawdownLimit),
     ] {
-        let mut book = book(risk);
+        let mut book = book(Risk { losses, ..Risk::default() });
         let intent = staged(&mut book, Side::Buy, 100);
         book.apply(&fill(intent, Side::Buy, 100_050, 100, 100));
         assert_eq!((book.equity(), book.latch()), (-3, None));

@@ -1,9 +1,9 @@
 //! One case per code, then what must hold for every request.
 
 use proptest::prelude::*;
-use wickd_model::{FeedState, OrderEvent, Reason, Status, Tif};
+use wickd_model::{Event, FeedState, LossStops, OrderEvent, Quote, Reason, Stamp, Status, Tif};
 
-use super::super::samples::{book, feed, fill, instrument, limit, market, quote};
+use super::super::samples::{book, feed, fill, instrument, joint, limit, market, quote};
 use super::*;
 
 const CALL: Call = Call { now: 5_000_000_000, intents_max: 16, muted: false };
@@ -213,11 +213,12 @@ fn order_count() {
 
 #[test]
 fn loss_limit_and_drawdown_limit_let_only_reducing_orders_pass() {
-    for (risk, deny) in [
-        (Risk { loss_max: Some(1_000), ..risk() }, Deny::LossLimit),
-        (Risk { drawdown_max: Some(1_000), ..risk() }, Deny::DrawdownLimit),
+    let none = LossStops::default();
+    for (losses, deny) in [
+        (LossStops { loss_max: Some(1_000), ..none }, Deny::LossLimit),
+        (LossStops { drawdown_max: Some(1_000), ..none }, Deny::DrawdownLimit),
     ] {
-        let mut book = holding(risk, 100);
+        let mut book = holding(Risk { losses, ..risk() }, 100);
         book.on_market(&quote(2, 2, 99_000, 99_100, 1));
         assert_eq!(denied(limit(Side::Buy, 99_000, 100), &book), deny);
         passes(limit(Side::Sell, 99_100, 100), &book);
@@ -226,6 +227,53 @@ fn loss_limit_and_drawdown_limit_let_only_reducing_orders_pass() {
         book.on_market(&quote(3, 3, 120_000, 120_100, 1));
         assert_eq!(denied(limit(Side::Buy, 120_000, 100), &book), deny);
     }
+}
+
+#[test]
+fn daily_loss_lets_only_reducing_orders_pass_until_the_day_ends() {
+    let losses = LossStops { loss_day_max: Some(1_000), ..LossStops::default() };
+    let mut book = holding(Risk { losses, ..risk() }, 100);
+    book.day_begins(10);
+    book.on_market(&quote(2, 2, 99_000, 99_100, 1));
+    assert_eq!(denied(limit(Side::Buy, 99_000, 100), &book), Deny::DailyLoss);
+    passes(limit(Side::Sell, 99_100, 100), &book);
+    assert_eq!(denied(limit(Side::Sell, 99_100, 110), &book), Deny::DailyLoss);
+    book.day_begins(10);
+    assert_eq!(denied(limit(Side::Buy, 99_000, 100), &book), Deny::DailyLoss);
+    book.day_begins(11);
+    passes(limit(Side::Buy, 99_000, 100), &book);
+    // What was lost yesterday counts no more; what is lost today does.
+    book.on_market(&quote(3, 3, 98_995, 99_095, 1));
+    passes(limit(Side::Buy, 99_000, 100), &book);
+    book.on_market(&quote(4, 4, 98_000, 98_100, 1));
+    assert_eq!(denied(limit(Side::Buy, 98_000, 100), &book), Deny::DailyLoss);
+}
+
+#[test]
+fn account_loss_holds_for_the_instruments_of_the_account() {
+    let losses = LossStops { loss_max: Some(1_000), ..LossStops::default() };
+    let joint = joint(losses, 2);
+    let other = Instrument { id: 1, ..instrument(0) };
+    let mut book = Book::new(1, &[instrument(0), other], risk(), 0);
+    book.join(joint.clone(), 0, |id| id == 0);
+    let elsewhere = Event::Quote(Quote {
+        at: Stamp { instrument: 1, seq: 1, ts_event: 1, ts_init: 1 },
+        bid: PRICE,
+        ask: PRICE + 100,
+        bid_qty: 1,
+        ask_qty: 1,
+    });
+    book.on_market(&elsewhere);
+    book.on_market(&quote(1, 1, 100_000, 100_100, 1));
+    let mut loser = holding(risk(), 100);
+    loser.join(joint.clone(), 1, |_| true);
+    loser.on_market(&quote(2, 2, 99_000, 99_100, 1));
+    assert!(joint.judge(0).is_some());
+    // The one that lost nothing is held too, where it trades on that account.
+    assert_eq!(denied(limit(Side::Buy, PRICE, 100), &book), Deny::AccountLoss);
+    passes(OrderRequest { instrument: 1, ..limit(Side::Buy, PRICE, 100) }, &book);
+    assert_eq!(denied(limit(Side::Buy, 99_000, 100), &loser), Deny::AccountLoss);
+    passes(limit(Side::Sell, 99_100, 100), &loser);
 }
 
 #[test]
@@ -302,8 +350,8 @@ fn a_limit() -> impl Strategy<Value = Option<i64>> {
 
 fn a_risk() -> impl Strategy<Value = Risk> {
     let counts = (0u32..6, 0u32..6, 0u32..1_000);
-    (a_limit(), a_limit(), a_limit(), a_limit(), a_limit(), counts).prop_map(
-        |(size, notional, position, loss, drawdown, (rate, open, band))| Risk {
+    (a_limit(), a_limit(), a_limit(), a_limit(), a_limit(), a_limit(), counts).prop_map(
+        |(size, notional, position, loss, drawdown, day, (rate, open, band))| Risk {
             mode: Mode::Trade,
             order_size_max: size,
             order_notional_max: notional,
@@ -311,8 +359,7 @@ fn a_risk() -> impl Strategy<Value = Risk> {
             orders_per_second: rate,
             open_orders_max: open,
             price_band_bps: band,
-            loss_max: loss,
-            drawdown_max: drawdown,
+            losses: LossStops { loss_max: loss, drawdown_max: drawdown, loss_day_max: day },
         },
     )
 }
@@ -328,14 +375,18 @@ fn looser(a: Risk, b: Risk) -> Risk {
         orders_per_second: a.orders_per_second.max(b.orders_per_second),
         open_orders_max: a.open_orders_max.max(b.open_orders_max),
         price_band_bps: a.price_band_bps.max(b.price_band_bps),
-        loss_max: loose(a.loss_max, b.loss_max),
-        drawdown_max: loose(a.drawdown_max, b.drawdown_max),
+        losses: LossStops {
+            loss_max: loose(a.losses.loss_max, b.losses.loss_max),
+            drawdown_max: loose(a.losses.drawdown_max, b.losses.drawdown_max),
+            loss_day_max: loose(a.losses.loss_day_max, b.losses.loss_day_max),
+        },
     }
 }
 
 /// The same past under any limits: two orders, one of them filled, and a fall of the market.
 fn lived(risk: Risk) -> Book {
     let mut book = holding(risk, 100);
+    book.day_begins(1);
     book.stage(&limit(Side::Buy, PRICE - 500, 100), CALL.now, 1, 1);
     book.commit(|_| {});
     book.on_market(&quote(2, 2, 99_900, 100_000, 1));

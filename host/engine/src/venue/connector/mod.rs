@@ -83,6 +83,8 @@ pub(crate) struct Parts {
     /// Makes the client ids of this journal unlike those of any other.
     pub(crate) house: u32,
     pub(crate) taken: Vec<Taken>,
+    /// By instrument: exactly one slot of the house trades it.
+    pub(crate) sole: Vec<bool>,
     /// For the jitter of reconnections.
     pub(crate) random: Box<dyn FnMut() -> u64 + Send>,
 }
@@ -173,6 +175,7 @@ impl Connector {
             books: BTreeMap::new(),
             tracker: Tracker::new(
                 parts.instruments.clone(),
+                &parts.sole,
                 plan.recv_window_ms + SETTLE_MARGIN_MS,
             ),
             tickets: BTreeMap::new(),

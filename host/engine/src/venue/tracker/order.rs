@@ -42,6 +42,8 @@ pub(super) struct Tracked {
     /// The venue counts more fills than were heard.
     pub(super) lacks_fills: bool,
     pub(super) cancel: Option<Reason>,
+    /// Who has ever asked for it to be taken back.
+    pub(super) asked: Option<Reason>,
     pub(super) last_sent: TsNs,
     pub(super) sends: u32,
     pub(super) absent: u32,
@@ -188,7 +190,12 @@ impl Tracked {
         self.live(now + RECHECK_MS * NS_PER_MS);
         if status.is_final() {
             let size = report.filled.max(self.filled);
-            self.closing = Some((status, convert::reason(report.reason), size));
+            // A venue knows that the account asked for the end, and not who of it did.
+            let reason = match (convert::reason(report.reason), self.asked) {
+                (Reason::Requested, Some(asked)) => asked,
+                (reason, _) => reason,
+            };
+            self.closing = Some((status, reason, size));
         }
         if report.filled > self.filled {
             self.lacks_fills = true;

@@ -203,7 +203,7 @@ struct Run {
 impl Run {
     fn new(orders: usize, faults: Vec<Fault>) -> Self {
         let mut run = Self {
-            tracker: Tracker::new(vec![instrument(0)], SETTLE_MS),
+            tracker: Tracker::new(vec![instrument(0)], &[true], SETTLE_MS),
             model: Model::default(),
             now: 0,
             heard: Vec::new(),
@@ -289,7 +289,7 @@ impl Run {
 
     /// As after `kill -9`: only what was heard is known.
     fn restart(&mut self) {
-        let mut tracker = Tracker::new(vec![instrument(0)], SETTLE_MS);
+        let mut tracker = Tracker::new(vec![instrument(0)], &[true], SETTLE_MS);
         for order in &self.orders {
             let heard: Vec<_> =
                 self.heard.iter().filter(|event| event.id == order.id).copied().collect();
@@ -403,4 +403,46 @@ fn text_ids_of_fills_have_stable_numbers() {
     assert_eq!(trade_number("42"), 42);
     assert_eq!(trade_number(""), 0xcbf2_9ce4_8422_2325);
     assert_eq!(trade_number("a"), 0xaf63_dc4c_8601_ec8c);
+}
+
+#[test]
+fn reduce_only_is_passed_on_where_one_slot_alone_trades_a_derivative() {
+    for (product, sole, want) in [
+        (Product::Perpetual, true, true),
+        (Product::Perpetual, false, false),
+        (Product::Spot, true, false),
+        (Product::Spot, false, false),
+    ] {
+        let instrument = Instrument { product, ..instrument(0) };
+        let mut tracker = Tracker::new(vec![instrument], &[sole], SETTLE_MS);
+        let mut order = order(1, 10);
+        order.request.reduce_only = true;
+        tracker.send(order, text(order.id), 0);
+        let mut due = Vec::new();
+        tracker.due(0, &mut due);
+        let Some((_, Operation::Create(new))) = due.pop() else { panic!("it is not sent") };
+        assert_eq!(new.reduce_only, want, "{product:?}, alone: {sole}");
+    }
+}
+
+#[test]
+fn a_venue_that_says_it_was_asked_for_means_whoever_asked() {
+    for (asked, want) in [
+        (Some(Reason::Host), Reason::Host),
+        (Some(Reason::Requested), Reason::Requested),
+        // Somebody else with the same account.
+        (None, Reason::Requested),
+    ] {
+        let mut run = Run::new(1, Vec::new());
+        run.act();
+        let order = run.orders[0];
+        if let Some(asked) = asked {
+            run.tracker.cancel(order.id, asked, run.now);
+        }
+        let report = run.model.report(&text(order.id)).unwrap();
+        let (status, reason) = (OrderStatus::Cancelled, nouns::OrderReason::Requested);
+        let report = OrderReport { status, reason, ..report };
+        run.tracker.report(&report, run.now, &mut run.heard);
+        assert_eq!(run.heard.last().map(|event| event.reason), Some(want));
+    }
 }
