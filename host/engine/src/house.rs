@@ -5,6 +5,7 @@
 //! [`Summary`]. Deliberately absent: the way of a tick and the way of a file, which are the lanes'
 //! and intake's.
 
+use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -150,7 +151,7 @@ impl House {
         let folder = open_state(&plan, &notices)?;
         let stores = Stores::open(folder.as_ref(), &notices);
         let stream_id = stream_id(&plan);
-        let mut saved = stores.saved(&plan, &notices);
+        let saved = stores.saved(&plan, &notices);
         let mut wiring = Wiring::new(&plan);
         let recovered = stores.recover(stream_id, &saved, wiring.live(), &notices)?;
         let stream = match wiring.market() {
@@ -166,25 +167,9 @@ impl House {
         let (routes, fills) = (wiring.routes(), tier.fill_ears());
         let (desk, outboxes) = Desk::start(journal, ledger, lanes, stream_id, routes, fills)?;
         let (own, mail) = channel();
-        let mut slots = Vec::new();
-        let (mut lane_controls, mut threads, mut taps) = (Vec::new(), Vec::new(), Vec::new());
-        for (number, outbox) in outboxes.into_iter().enumerate() {
-            let (lane, thread, tap) =
-                start_lane(number, &plan, outbox, &recovered, &stream, &stores, &mut wiring)?;
-            lane_controls.push(lane);
-            threads.push(thread);
-            taps.push(tap);
-        }
-        for (number, slot) in plan.slots.iter().enumerate() {
-            let key = stores.key(&slot.name, number);
-            let lane = number % lanes;
-            let saved = saved.remove(&slot.name);
-            let (mut setup, control) =
-                set_up_slot(slot, key, lane, &plan, &recovered, &stores, saved);
-            wiring.accounts().join(slot, &mut setup.account);
-            lane_controls[lane].send(ToLane::Slot(Box::new(setup)));
-            slots.push(control);
-        }
+        let started =
+            start_lanes(&plan, outboxes, &recovered, &stream, &stores, saved, &mut wiring)?;
+        let Started { lanes, threads, taps, slots } = started;
         let (ears, market, taken) = (wiring.ears(), wiring.publishes(), recovered.taken());
         let venues = wiring.start(Start {
             plan: &plan,
@@ -206,7 +191,7 @@ impl House {
             limits: plan.limits,
             notices: notices.clone(),
             clock,
-            lanes: lane_controls,
+            lanes,
             slots,
             records: stores.records,
             mail,
@@ -299,6 +284,43 @@ impl House {
         let slots = slots.iter().map(|slot| sum_up(slot, &hashes)).collect();
         Summary { events, slots, feeds, utilities }
     }
+}
+
+/// Lanes that run and have their slots, which are empty still.
+struct Started {
+    lanes: Vec<LaneControl>,
+    threads: Vec<std::thread::JoinHandle<()>>,
+    taps: Vec<Tap>,
+    slots: Vec<SlotControl>,
+}
+
+fn start_lanes(
+    plan: &Plan,
+    outboxes: Vec<Outbox>,
+    recovered: &Recovered,
+    stream: &Stream,
+    stores: &Stores,
+    mut saved: BTreeMap<SlotName, Saved>,
+    wiring: &mut Wiring,
+) -> Result<Started, HouseError> {
+    let (mut lanes, mut threads, mut taps) = (Vec::new(), Vec::new(), Vec::new());
+    for (number, outbox) in outboxes.into_iter().enumerate() {
+        let (lane, thread, tap) =
+            start_lane(number, plan, outbox, recovered, stream, stores, wiring)?;
+        lanes.push(lane);
+        threads.push(thread);
+        taps.push(tap);
+    }
+    let mut slots = Vec::new();
+    for (number, slot) in plan.slots.iter().enumerate() {
+        let (key, lane) = (stores.key(&slot.name, number), number % lanes.len());
+        let saved = saved.remove(&slot.name);
+        let (mut setup, control) = set_up_slot(slot, key, lane, plan, recovered, stores, saved);
+        wiring.accounts().join(slot, &mut setup.account);
+        lanes[lane].send(ToLane::Slot(Box::new(setup)));
+        slots.push(control);
+    }
+    Ok(Started { lanes, threads, taps, slots })
 }
 
 fn start_lane(
