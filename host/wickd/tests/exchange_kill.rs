@@ -75,7 +75,9 @@ fn resting(rig: &Rig) -> String {
     is_open(&rig.venue.truth()).map(|order| order.client_id).unwrap_or_default()
 }
 
-fn is_held(rig: &Rig) {
+/// Plans faults that hold a request, and waits until one is held.
+fn until_held(rig: &Rig, rules: Vec<Rule>) {
+    plan(rig, rules);
     rig.until("a request that is held", |_| rig.venue.held() > 0);
 }
 
@@ -162,19 +164,13 @@ fn durable_and_waiting_for_the_venues_limits() {
 
 #[test]
 fn sent_and_not_yet_done_and_done_only_after_the_restart_has_asked() {
-    let reach = |rig: &Rig| {
-        plan(rig, vec![hold(false, Route::Create)]);
-        is_held(rig);
-    };
+    let reach = |rig: &Rig| until_held(rig, vec![hold(false, Route::Create)]);
     killed_at("sent", TAKER, reach, is_nowhere, |_| {});
 }
 
 #[test]
 fn sent_and_done_before_the_restart() {
-    let reach = |rig: &Rig| {
-        plan(rig, vec![hold(false, Route::Create)]);
-        is_held(rig);
-    };
+    let reach = |rig: &Rig| until_held(rig, vec![hold(false, Route::Create)]);
     let done = |rig: &Rig| {
         let before = rig.venue.truth().orders.len();
         rig.venue.release();
@@ -187,10 +183,7 @@ fn sent_and_done_before_the_restart() {
 
 #[test]
 fn filled_and_neither_answered_nor_told() {
-    let reach = |rig: &Rig| {
-        plan(rig, vec![hold(true, Route::Create), hush()]);
-        is_held(rig);
-    };
+    let reach = |rig: &Rig| until_held(rig, vec![hold(true, Route::Create), hush()]);
     let stands = |order: &Standing| {
         order.events.is_empty()
             && order.held.as_ref().is_some_and(|held| held.filled > Decimal::ZERO)
@@ -233,20 +226,14 @@ fn partly_filled_and_filled_on_while_nobody_listens() {
 
 #[test]
 fn asked_back_and_not_yet_taken_back() {
-    let reach = |rig: &Rig| {
-        plan(rig, vec![hold(false, Route::Cancel)]);
-        is_held(rig);
-    };
+    let reach = |rig: &Rig| until_held(rig, vec![hold(false, Route::Cancel)]);
     let stands = |order: &Standing| order.is_cancelled && is_open_there(order);
     killed_at("cancelling", HASTY_MAKER, reach, stands, |_| {});
 }
 
 #[test]
 fn taken_back_and_neither_answered_nor_told() {
-    let reach = |rig: &Rig| {
-        plan(rig, vec![hold(true, Route::Cancel), hush()]);
-        is_held(rig);
-    };
+    let reach = |rig: &Rig| until_held(rig, vec![hold(true, Route::Cancel), hush()]);
     let stands = |order: &Standing| {
         order.is_cancelled && !order.is_ended() && order.held.is_some() && !is_open_there(order)
     };
@@ -258,8 +245,7 @@ fn killed_again_while_it_asks_after_the_first_kill() {
     let rig = rig(TAKER);
     let mut daemon = Daemon::start(&rig.stage);
     daemon.wait("venue-ready");
-    plan(&rig, vec![hold(true, Route::Create), hush()]);
-    is_held(&rig);
+    until_held(&rig, vec![hold(true, Route::Create), hush()]);
     daemon.kill();
     for done in [false, true] {
         plan(&rig, vec![hold(done, Route::Query)]);
@@ -267,7 +253,7 @@ fn killed_again_while_it_asks_after_the_first_kill() {
         rig.until("nothing held", |_| rig.venue.held() == 0);
         let mut daemon = Daemon::start(&rig.stage);
         daemon.wait("venue-ready");
-        is_held(&rig);
+        rig.until("a question that is held", |_| rig.venue.held() > 0);
         daemon.kill();
         assert!(
             rig.standings().iter().any(|order| !order.is_ended()),
@@ -284,7 +270,7 @@ fn killed_again_while_it_asks_after_the_first_kill() {
 
 /// As many kills as `WICKD_VENUE_KILLS` says, or enough to find what is wrong.
 #[test]
-fn anywhere() {
+fn at_any_moment() {
     let kills = std::env::var("WICKD_VENUE_KILLS").ok().and_then(|text| text.parse().ok());
     let kills: usize = kills.unwrap_or(12);
     let four = [TAKER, &TAKER.replace("taker", "other"), PATIENT_MAKER];
