@@ -44,7 +44,8 @@ impl Rsi {
         match self.ready() {
             false => 0.0,
             true if both == 0.0 => 50.0,
-            true => 100.0 * self.up.value() / both,
+            // The share first: it rounds to 1 at most, where a hundredfold could round past 100.
+            true => 100.0 * (self.up.value() / both),
         }
     }
 }
@@ -117,7 +118,7 @@ impl Stochastic {
         self.low.update(low);
         if self.high.ready() {
             let (high, low) = (self.high.value(), self.low.value());
-            self.k = if high > low { 100.0 * (close - low) / (high - low) } else { 50.0 };
+            self.k = if high > low { 100.0 * ((close - low) / (high - low)) } else { 50.0 };
             self.d.update(self.k);
         }
     }

@@ -38,6 +38,17 @@ fn averages_match_hand_worked_values() {
 }
 
 #[test]
+fn rises_alone_are_a_hundred_and_no_rounding_is_beyond_it() {
+    for rise in (1..10_000).map(|cents| f64::from(cents) / 100.0) {
+        let (mut rsi, mut stochastic) = (Rsi::new(1), Stochastic::new(1, 1));
+        rsi.update(0.0);
+        rsi.update(rise);
+        stochastic.update(rise, 0.0, rise);
+        assert_eq!((rsi.value(), stochastic.k()), (100.0, 100.0), "{rise}");
+    }
+}
+
+#[test]
 fn rsi_follows_wilder() {
     let mut rsi = Rsi::new(2);
     for x in [10.0, 12.0, 11.0] {
