@@ -10,6 +10,7 @@
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a harness fails a test by panicking")]
 
+mod acceptance;
 mod capability;
 mod config;
 mod csv;
