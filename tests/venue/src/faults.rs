@@ -91,6 +91,14 @@ pub enum Fault {
         /// Whether `Content-Encoding` says so.
         announced: bool,
     },
+    /// A private read does not find orders that are younger than this, in lists neither.
+    Lag {
+        /// Milliseconds since the order came; a very large number is a read that never finds it.
+        ms: u64,
+        /// Of so many orders only one is missed, the same one each time.
+        #[serde(default = "every_one")]
+        one_in: u32,
+    },
     /// The socket stays open and answers, but says nothing of the market or the account any more.
     Stale,
     /// One message is left out.
@@ -99,6 +107,10 @@ pub enum Fault {
     Reorder,
     /// One message comes twice.
     Double,
+}
+
+fn every_one() -> u32 {
+    1
 }
 
 impl Fault {
@@ -113,6 +125,7 @@ impl Fault {
             Self::DropReply | Self::DropRequest | Self::Status { .. } | Self::Hold { .. } => {
                 !route.is_socket()
             }
+            Self::Lag { .. } => route == Route::Query,
             Self::Stale | Self::Gap | Self::Reorder | Self::Double => route.is_socket(),
             Self::Gzip { announced } => !(*announced && route.is_socket()),
             _ => true,

@@ -4,6 +4,7 @@
 //! every listener, in the order in which they happened. Deliberately absent: sockets and dialects.
 
 use std::collections::BTreeMap;
+use std::ops::Deref;
 use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -12,7 +13,7 @@ use rust_decimal::Decimal;
 use tokio::sync::{broadcast, watch};
 
 use crate::Config;
-use crate::engine::{Engine, Event, Order, Refusal};
+use crate::engine::{Engine, Event, Order, Refusal, Sight};
 use crate::faults::Faults;
 use crate::limits::Meter;
 
@@ -160,6 +161,36 @@ impl Hub {
             let id = engine.by_client_id(client_id).ok_or(Refusal::Unknown)?.id;
             engine.fill_order(id, qty)
         })
+    }
+}
+
+/// The hub as one request sees it: all of the engine, or what a read that lags shows.
+pub(crate) struct View<'a> {
+    hub: &'a Hub,
+    sight: Sight,
+}
+
+impl<'a> View<'a> {
+    pub(crate) fn new(hub: &'a Hub, sight: Sight) -> Self {
+        Self { hub, sight }
+    }
+
+    /// [`Hub::engine`] with this view's sight.
+    pub(crate) fn engine<T>(&self, work: impl FnOnce(&mut Engine) -> T) -> T {
+        self.hub.engine(|engine| {
+            engine.sight = self.sight;
+            let result = work(engine);
+            engine.sight = Sight::default();
+            result
+        })
+    }
+}
+
+impl Deref for View<'_> {
+    type Target = Hub;
+
+    fn deref(&self) -> &Hub {
+        self.hub
     }
 }
 

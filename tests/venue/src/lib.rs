@@ -5,8 +5,8 @@
 //! happened ([`Truth`]). Deliberately absent: every crate of the daemon. The venue is the other
 //! side and must not share its mistakes.
 //!
-//! Where the venue is simpler than the real ones: one account, one key, no liquidation, no funding
-//! payments, no hedge mode, no conditional orders. Spot and perpetual have a wallet each; OKX and
+//! Where the venue is simpler than the real ones: one account, one key, liquidation and funding only
+//! on demand, no hedge mode, no conditional orders. Spot and perpetual have a wallet each; OKX and
 //! Bybit show the sum of both, as their unified account does.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may fail"))]
 
@@ -28,7 +28,7 @@ use std::sync::Arc;
 
 use rust_decimal::Decimal;
 
-use engine::{Event, Order, Product, Refusal, Truth};
+use engine::{Event, Fees, NewOrder, Order, Origin, Product, Refusal, Truth};
 pub use faults::{BadPlan, Fault, Plan, Route, Rule};
 use hub::Hub;
 pub use limits::{Limits, Usage};
@@ -175,6 +175,41 @@ impl Venue {
     /// [`Refusal::Unknown`], [`Refusal::Done`], [`Refusal::Qty`].
     pub fn fill(&self, client_id: &str, qty: Decimal) -> Result<Order, Refusal> {
         self.hub.fill(client_id, qty)
+    }
+
+    /// Somebody trades on the account by hand, past the client.
+    ///
+    /// # Errors
+    /// The engine's [`Refusal`].
+    pub fn order(&self, new: NewOrder) -> Result<Order, Refusal> {
+        self.hub.engine(|engine| engine.submit(new))
+    }
+
+    /// Moves so much of an asset into a wallet, or out of it where it is negative.
+    ///
+    /// # Errors
+    /// [`Refusal::Funds`], and [`Refusal::Unknown`] for an asset that the perpetual wallet does not
+    /// hold.
+    pub fn transfer(&self, product: Product, asset: &str, amount: Decimal) -> Result<(), Refusal> {
+        self.hub.engine(|engine| engine.transfer(product, asset, amount))
+    }
+
+    /// The venue closes so much of the position at the mark price, as a liquidation or as ADL.
+    ///
+    /// # Errors
+    /// [`Refusal::Qty`] where there is less to close.
+    pub fn liquidate(&self, qty: Decimal, origin: Origin) -> Result<Order, Refusal> {
+        self.hub.engine(|engine| engine.liquidate(qty, origin))
+    }
+
+    /// Pays funding on the position at a rate, and gives what the wallet received.
+    pub fn pay_funding(&self, rate: Decimal) -> Decimal {
+        self.hub.engine(|engine| engine.pay_funding(rate))
+    }
+
+    /// Sets what fees are paid in.
+    pub fn set_fees(&self, fees: Fees) {
+        self.hub.engine(|engine| engine.set_fees(fees));
     }
 
     /// Sets how far the venue's clock runs ahead of the machine's, in milliseconds.

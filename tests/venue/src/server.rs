@@ -15,8 +15,9 @@ use hyper::{Method, Request, Response, StatusCode, service::service_fn};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 
+use crate::engine::Sight;
 use crate::faults::{Fault, Route};
-use crate::hub::Hub;
+use crate::hub::{Hub, View};
 use crate::{binance, bybit, control, damage, okx, socket};
 
 /// Bytes of a request's body; the largest honest one is a few hundred.
@@ -112,7 +113,7 @@ async fn serve(hub: Arc<Hub>, mut request: Request<Incoming>) -> Result<Response
         Some(Fault::DropRequest) => Err(Broken),
         Some(Fault::Status { code, accepted, retry_after_s, body }) => {
             if accepted {
-                dialect.answer(&hub, &call);
+                dialect.answer(&hub, &call, Sight::default());
             }
             let page = "<html><body><h1>Bad gateway</h1></body></html>".to_owned();
             let mut reply = Reply::new(code, body.unwrap_or(page));
@@ -121,7 +122,10 @@ async fn serve(hub: Arc<Hub>, mut request: Request<Incoming>) -> Result<Response
             Ok(whole(reply))
         }
         Some(Fault::Hold { done }) => hold(hub, dialect, call, done).await,
-        fault => harm(dialect.answer(&hub, &call), fault),
+        Some(Fault::Lag { ms, one_in }) => {
+            Ok(whole(dialect.answer(&hub, &call, Sight::lagging(ms, one_in))))
+        }
+        fault => harm(dialect.answer(&hub, &call, Sight::default()), fault),
     }
 }
 
@@ -133,9 +137,10 @@ async fn hold(
     done: bool,
 ) -> Result<Response<Body>, Broken> {
     let held = tokio::spawn(async move {
-        let early = done.then(|| dialect.answer(&hub, &call));
+        let answer = || dialect.answer(&hub, &call, Sight::default());
+        let early = done.then(answer);
         hub.wait_for_release().await;
-        early.unwrap_or_else(|| dialect.answer(&hub, &call))
+        early.unwrap_or_else(answer)
     });
     held.await.map(whole).map_err(|_| Broken)
 }
@@ -168,11 +173,12 @@ impl Dialect {
         }
     }
 
-    fn answer(self, hub: &Hub, call: &Call) -> Reply {
+    fn answer(self, hub: &Hub, call: &Call, sight: Sight) -> Reply {
+        let view = View::new(hub, sight);
         match self {
-            Self::Binance => binance::answer(hub, call),
-            Self::Okx => okx::answer(hub, call),
-            Self::Bybit => bybit::answer(hub, call),
+            Self::Binance => binance::answer(&view, call),
+            Self::Okx => okx::answer(&view, call),
+            Self::Bybit => bybit::answer(&view, call),
         }
     }
 }

@@ -9,10 +9,10 @@ use serde_json::{Value, json};
 use super::words::{SYMBOL, number};
 use super::{Answer, Fail, LISTEN_KEY_MS, Params};
 use crate::auth;
-use crate::engine::{Engine, LEVERAGE, Product};
-use crate::hub::Hub;
+use crate::engine::{Engine, LEVERAGE, Product, THIRD};
+use crate::hub::View;
 
-pub(super) fn spot(hub: &Hub, product: Product, _: &Params) -> Answer {
+pub(super) fn spot(hub: &View<'_>, product: Product, _: &Params) -> Answer {
     let (account, rules) =
         hub.engine(|engine| (engine.account().clone(), engine.rules(product).clone()));
     let balances = account.spot.iter().map(|(asset, balance)| {
@@ -47,7 +47,7 @@ fn position(engine: &Engine, now_ms: i64) -> Value {
         "marginType": "cross", "adl": 0, "bidNotional": "0", "askNotional": "0", "updateTime": now_ms})
 }
 
-pub(super) fn perp(hub: &Hub, _: Product, _: &Params) -> Answer {
+pub(super) fn perp(hub: &View<'_>, _: Product, _: &Params) -> Answer {
     let now_ms = hub.now_ms();
     hub.engine(|engine| {
         let (balance, unrealised, available) = wallet(engine);
@@ -64,33 +64,37 @@ pub(super) fn perp(hub: &Hub, _: Product, _: &Params) -> Answer {
     })
 }
 
-pub(super) fn balance(hub: &Hub, _: Product, _: &Params) -> Answer {
+pub(super) fn balance(hub: &View<'_>, _: Product, _: &Params) -> Answer {
     let now_ms = hub.now_ms();
     let (balance, unrealised, available) = hub.engine(|engine| wallet(engine));
+    let third = number(Product::Perp, hub.engine(|engine| engine.account().wallet_third));
     Ok(json!([{"accountAlias": "wickd", "asset": "USDT", "balance": balance,
         "crossWalletBalance": balance, "crossUnPnl": unrealised, "availableBalance": available,
-        "maxWithdrawAmount": available, "marginAvailable": true, "updateTime": now_ms}]))
+        "maxWithdrawAmount": available, "marginAvailable": true, "updateTime": now_ms},
+        {"accountAlias": "wickd", "asset": THIRD, "balance": third, "crossWalletBalance": third,
+        "crossUnPnl": "0", "availableBalance": third, "maxWithdrawAmount": third,
+        "marginAvailable": true, "updateTime": now_ms}]))
 }
 
 /// Version 2 lists every symbol.
-pub(super) fn every_position(hub: &Hub, _: Product, params: &Params) -> Answer {
+pub(super) fn every_position(hub: &View<'_>, _: Product, params: &Params) -> Answer {
     params.symbol()?;
     let now_ms = hub.now_ms();
     Ok(json!([hub.engine(|engine| position(engine, now_ms))]))
 }
 
 /// Version 3 lists only what is held.
-pub(super) fn positions(hub: &Hub, product: Product, params: &Params) -> Answer {
+pub(super) fn positions(hub: &View<'_>, product: Product, params: &Params) -> Answer {
     let is_flat = hub.engine(|engine| engine.account().position.qty.is_zero());
     if is_flat { Ok(json!([])) } else { every_position(hub, product, params) }
 }
 
-pub(super) fn dual(_: &Hub, _: Product, _: &Params) -> Answer {
+pub(super) fn dual(_: &View<'_>, _: Product, _: &Params) -> Answer {
     Ok(json!({"dualSidePosition": false}))
 }
 
 /// The venue gives the same key again while one lives, for another hour.
-pub(super) fn new_listen_key(hub: &Hub, _: Product, _: &Params) -> Answer {
+pub(super) fn new_listen_key(hub: &View<'_>, _: Product, _: &Params) -> Answer {
     let now_ms = hub.now_ms();
     let key = hub.listen_keys(|keys| {
         keys.retain(|_, ends_ms| *ends_ms > now_ms);
@@ -102,7 +106,7 @@ pub(super) fn new_listen_key(hub: &Hub, _: Product, _: &Params) -> Answer {
     Ok(json!({"listenKey": key}))
 }
 
-pub(super) fn keep_listen_key(hub: &Hub, product: Product, params: &Params) -> Answer {
+pub(super) fn keep_listen_key(hub: &View<'_>, product: Product, params: &Params) -> Answer {
     let now_ms = hub.now_ms();
     let lives = hub.listen_keys(|keys| keys.values().any(|ends_ms| *ends_ms > now_ms));
     if lives {
@@ -111,7 +115,7 @@ pub(super) fn keep_listen_key(hub: &Hub, product: Product, params: &Params) -> A
     Err(Fail::new(-1125, "This listenKey does not exist."))
 }
 
-pub(super) fn end_listen_key(hub: &Hub, _: Product, _: &Params) -> Answer {
+pub(super) fn end_listen_key(hub: &View<'_>, _: Product, _: &Params) -> Answer {
     hub.listen_keys(|keys| keys.clear());
     Ok(json!({}))
 }

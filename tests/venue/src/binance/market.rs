@@ -9,17 +9,17 @@ use serde_json::{Value, json};
 use super::words::{self, SYMBOL, number};
 use super::{Answer, Fail, Params};
 use crate::engine::{Candle, Funding, MINUTE_MS, Product, Side, Trade};
-use crate::hub::Hub;
+use crate::hub::View;
 
-pub(super) fn ping(_: &Hub, _: Product, _: &Params) -> Answer {
+pub(super) fn ping(_: &View<'_>, _: Product, _: &Params) -> Answer {
     Ok(json!({}))
 }
 
-pub(super) fn time(hub: &Hub, _: Product, _: &Params) -> Answer {
+pub(super) fn time(hub: &View<'_>, _: Product, _: &Params) -> Answer {
     Ok(json!({"serverTime": hub.now_ms()}))
 }
 
-pub(super) fn info(hub: &Hub, product: Product, params: &Params) -> Answer {
+pub(super) fn info(hub: &View<'_>, product: Product, params: &Params) -> Answer {
     params.symbol()?;
     let rules = hub.engine(|engine| engine.rules(product).clone());
     let text = |value| number(product, value);
@@ -71,7 +71,7 @@ pub(super) fn info(hub: &Hub, product: Product, params: &Params) -> Answer {
         "exchangeFilters": [], "symbols": [symbol]}))
 }
 
-pub(super) fn depth(hub: &Hub, product: Product, params: &Params) -> Answer {
+pub(super) fn depth(hub: &View<'_>, product: Product, params: &Params) -> Answer {
     params.need_symbol()?;
     let limit = params.limit(if product == Product::Spot { 100 } else { 500 }, 5_000)?;
     let (update_id, bids, asks) = hub.engine(|engine| engine.depth(product, limit));
@@ -84,7 +84,7 @@ pub(super) fn depth(hub: &Hub, product: Product, params: &Params) -> Answer {
     Ok(depth)
 }
 
-pub(super) fn trades(hub: &Hub, product: Product, params: &Params) -> Answer {
+pub(super) fn trades(hub: &View<'_>, product: Product, params: &Params) -> Answer {
     params.need_symbol()?;
     let limit = params.limit(500, 1_000)?;
     let render = |trade: &Trade| {
@@ -96,7 +96,7 @@ pub(super) fn trades(hub: &Hub, product: Product, params: &Params) -> Answer {
 }
 
 /// One aggregate per trade: its id is the trade's.
-pub(super) fn agg_trades(hub: &Hub, product: Product, params: &Params) -> Answer {
+pub(super) fn agg_trades(hub: &View<'_>, product: Product, params: &Params) -> Answer {
     params.need_symbol()?;
     let limit = params.limit(500, 1_000)?;
     let from = params.number("fromId")?.and_then(|id| u64::try_from(id).ok());
@@ -129,7 +129,7 @@ fn row(product: Product, candle: &Candle, minutes: i64) -> Value {
     ])
 }
 
-pub(super) fn klines(hub: &Hub, product: Product, params: &Params) -> Answer {
+pub(super) fn klines(hub: &View<'_>, product: Product, params: &Params) -> Answer {
     params.need_symbol()?;
     let interval = params.need("interval")?;
     let minutes = words::minutes(interval).ok_or_else(|| Fail::new(-1120, "Invalid interval."))?;
@@ -151,7 +151,7 @@ fn one_or_list(params: &Params, value: Value) -> Answer {
     Ok(if params.symbol()?.is_some() { value } else { json!([value]) })
 }
 
-pub(super) fn book_ticker(hub: &Hub, product: Product, params: &Params) -> Answer {
+pub(super) fn book_ticker(hub: &View<'_>, product: Product, params: &Params) -> Answer {
     params.symbol()?;
     let quote = hub.engine(|engine| engine.quote(product));
     let text = |value: Option<Decimal>| number(product, value.unwrap_or_default());
@@ -167,7 +167,7 @@ pub(super) fn book_ticker(hub: &Hub, product: Product, params: &Params) -> Answe
     one_or_list(params, ticker)
 }
 
-pub(super) fn day_ticker(hub: &Hub, product: Product, params: &Params) -> Answer {
+pub(super) fn day_ticker(hub: &View<'_>, product: Product, params: &Params) -> Answer {
     params.symbol()?;
     let day = hub.engine(|engine| engine.day(product));
     let quote = hub.engine(|engine| engine.quote(product));
@@ -193,7 +193,7 @@ pub(super) fn day_ticker(hub: &Hub, product: Product, params: &Params) -> Answer
     one_or_list(params, ticker)
 }
 
-pub(super) fn premium_index(hub: &Hub, product: Product, params: &Params) -> Answer {
+pub(super) fn premium_index(hub: &View<'_>, product: Product, params: &Params) -> Answer {
     let (mark, now_ms) = (hub.engine(|engine| engine.mark(product)), hub.now_ms());
     let mark = number(product, mark);
     one_or_list(
@@ -204,7 +204,7 @@ pub(super) fn premium_index(hub: &Hub, product: Product, params: &Params) -> Ans
     )
 }
 
-pub(super) fn funding_rate(hub: &Hub, product: Product, params: &Params) -> Answer {
+pub(super) fn funding_rate(hub: &View<'_>, product: Product, params: &Params) -> Answer {
     params.symbol()?;
     let limit = params.limit(100, 1_000)?;
     let (start_ms, end_ms) = (params.number("startTime")?, params.number("endTime")?);
@@ -218,7 +218,7 @@ pub(super) fn funding_rate(hub: &Hub, product: Product, params: &Params) -> Answ
         .collect())
 }
 
-pub(super) fn funding_info(_: &Hub, _: Product, _: &Params) -> Answer {
+pub(super) fn funding_info(_: &View<'_>, _: Product, _: &Params) -> Answer {
     // Only symbols whose interval or caps differ from the usual are listed, and this one does not.
     Ok(json!([]))
 }

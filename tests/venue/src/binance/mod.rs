@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use crate::auth;
 use crate::engine::Product;
 use crate::faults::Route;
-use crate::hub::Hub;
+use crate::hub::{Hub, View};
 use crate::limits::Window;
 use crate::server::{Call, Reply};
 use crate::socket::Session;
@@ -142,7 +142,7 @@ struct Endpoint {
     proof: Proof,
     /// Weight without regard to parameters; see [`weight`].
     weight: u64,
-    act: fn(&Hub, Product, &Params) -> Answer,
+    act: fn(&View<'_>, Product, &Params) -> Answer,
 }
 
 const fn endpoint(
@@ -152,7 +152,7 @@ const fn endpoint(
     route: Route,
     proof: Proof,
     weight: u64,
-    act: fn(&Hub, Product, &Params) -> Answer,
+    act: fn(&View<'_>, Product, &Params) -> Answer,
 ) -> Endpoint {
     Endpoint { method, path, product, route, proof, weight, act }
 }
@@ -320,7 +320,7 @@ fn weight(endpoint: &Endpoint, params: &Params) -> u64 {
 }
 
 /// Answers a request, counted against the limits, with the venue's headers.
-pub(crate) fn answer(hub: &Hub, call: &Call) -> Reply {
+pub(crate) fn answer(hub: &View<'_>, call: &Call) -> Reply {
     let Some(endpoint) = find(&call.method, &call.path) else { return Reply::new(404, "") };
     let params = Params::of(&call.query, call.body_text());
     let mut headers = Vec::new();

@@ -9,9 +9,9 @@ use serde_json::{Value, json};
 use super::orders::{self, refused};
 use super::{Answer, Fail, Params};
 use crate::engine::{Engine, Fill, Order, Product, Refusal, Status};
-use crate::hub::Hub;
+use crate::hub::View;
 
-pub(super) fn create(hub: &Hub, product: Product, params: &Params) -> Answer {
+pub(super) fn create(hub: &View<'_>, product: Product, params: &Params) -> Answer {
     let new = orders::asked(hub, product, params)?;
     let placed =
         hub.engine(|engine| engine.submit(new)).map_err(|refusal| refused(product, refusal))?;
@@ -47,14 +47,14 @@ fn named<'a>(
     Ok(order.filter(|order| order.product == product))
 }
 
-pub(super) fn get(hub: &Hub, product: Product, params: &Params) -> Answer {
+pub(super) fn get(hub: &View<'_>, product: Product, params: &Params) -> Answer {
     params.need_symbol()?;
     let found =
         hub.engine(|engine| named(engine, product, params).map(|order| order.map(orders::order)))?;
     found.ok_or_else(|| Fail::new(-2013, "Order does not exist."))
 }
 
-fn cancel_one(hub: &Hub, product: Product, params: &Params) -> Result<Order, Fail> {
+fn cancel_one(hub: &View<'_>, product: Product, params: &Params) -> Result<Order, Fail> {
     hub.engine(|engine| {
         let id = named(engine, product, params)?.map(|order| order.id);
         id.ok_or(Refusal::Unknown)
@@ -64,7 +64,7 @@ fn cancel_one(hub: &Hub, product: Product, params: &Params) -> Result<Order, Fai
 }
 
 /// A cancelled order as spot shows it: `clientOrderId` is the cancellation's own.
-fn cancelled(hub: &Hub, order: &Order) -> Value {
+fn cancelled(hub: &View<'_>, order: &Order) -> Value {
     let mut json = orders::order(order);
     if order.product == Product::Spot {
         json["origClientOrderId"] = order.client_id.clone().into();
@@ -74,12 +74,12 @@ fn cancelled(hub: &Hub, order: &Order) -> Value {
     json
 }
 
-pub(super) fn cancel(hub: &Hub, product: Product, params: &Params) -> Answer {
+pub(super) fn cancel(hub: &View<'_>, product: Product, params: &Params) -> Answer {
     params.need_symbol()?;
     cancel_one(hub, product, params).map(|order| cancelled(hub, &order))
 }
 
-pub(super) fn cancel_all(hub: &Hub, product: Product, params: &Params) -> Answer {
+pub(super) fn cancel_all(hub: &View<'_>, product: Product, params: &Params) -> Answer {
     params.need_symbol()?;
     let done: Vec<Order> = hub.engine(|engine| {
         let is_open = |order: &&Order| order.product == product && order.status.is_open();
@@ -95,7 +95,7 @@ pub(super) fn cancel_all(hub: &Hub, product: Product, params: &Params) -> Answer
     }
 }
 
-pub(super) fn amend(hub: &Hub, product: Product, params: &Params) -> Answer {
+pub(super) fn amend(hub: &View<'_>, product: Product, params: &Params) -> Answer {
     params.need_symbol()?;
     let side = orders::side(params)?;
     let price = params.decimal("price")?.ok_or_else(|| super::malformed("price"))?;
@@ -113,7 +113,7 @@ pub(super) fn amend(hub: &Hub, product: Product, params: &Params) -> Answer {
 }
 
 /// Spot's way to amend: cancel, then place. The two halves can end differently.
-pub(super) fn replace(hub: &Hub, product: Product, params: &Params) -> Answer {
+pub(super) fn replace(hub: &View<'_>, product: Product, params: &Params) -> Answer {
     let goes_on = match params.need("cancelReplaceMode")? {
         "STOP_ON_FAILURE" => false,
         "ALLOW_FAILURE" => true,
@@ -148,7 +148,7 @@ pub(super) fn replace(hub: &Hub, product: Product, params: &Params) -> Answer {
     }
 }
 
-pub(super) fn open(hub: &Hub, product: Product, params: &Params) -> Answer {
+pub(super) fn open(hub: &View<'_>, product: Product, params: &Params) -> Answer {
     params.symbol()?;
     hub.engine(|engine| {
         let open =
@@ -165,7 +165,7 @@ fn page<T>(mut list: Vec<T>, starts: bool, limit: usize) -> Vec<T> {
     list
 }
 
-pub(super) fn all(hub: &Hub, product: Product, params: &Params) -> Answer {
+pub(super) fn all(hub: &View<'_>, product: Product, params: &Params) -> Answer {
     params.need_symbol()?;
     let (from, limit) = (params.number("orderId")?, params.limit(500, 1_000)?);
     let (start_ms, end_ms) = (params.number("startTime")?, params.number("endTime")?);
@@ -182,7 +182,7 @@ pub(super) fn all(hub: &Hub, product: Product, params: &Params) -> Answer {
     })
 }
 
-pub(super) fn trades(hub: &Hub, product: Product, params: &Params) -> Answer {
+pub(super) fn trades(hub: &View<'_>, product: Product, params: &Params) -> Answer {
     params.need_symbol()?;
     let (from, limit) = (params.number("fromId")?, params.limit(500, 1_000)?);
     let order_id = params.number("orderId")?;

@@ -13,8 +13,8 @@ use super::words::{self, SYMBOL, number};
 use super::{Params, in_time};
 use crate::auth;
 use crate::engine::{
-    Account, Candle, Depth, Event, Execution, Funding, MINUTE_MS, Order, Product, Quote, Side,
-    Trade,
+    Account, Candle, Cause, Depth, Event, Execution, Funding, MINUTE_MS, Order, Product, Quote,
+    Side, THIRD, Trade,
 };
 use crate::faults::Route;
 use crate::hub::Hub;
@@ -294,14 +294,24 @@ impl Session for SpotUser {
             Event::Order(order, execution) if order.product == Product::Spot => {
                 Some(execution_report(order, *execution))
             }
-            Event::Wallet(Product::Spot, account) => Some(account_position(account, hub.now_ms())),
+            Event::Wallet(Product::Spot, account, cause) => {
+                let position = account_position(account, hub.now_ms());
+                if let Cause::Transfer { asset, amount } = cause {
+                    return vec![
+                        wrap(position),
+                        wrap(balance_update(asset, *amount, hub.now_ms())),
+                    ];
+                }
+                Some(position)
+            }
             _ => None,
         };
-        event
-            .map(|event| json!({"subscriptionId": 0, "event": event}).to_string())
-            .into_iter()
-            .collect()
+        event.map(wrap).into_iter().collect()
     }
+}
+
+fn wrap(event: Value) -> String {
+    json!({"subscriptionId": 0, "event": event}).to_string()
 }
 
 /// The signature over the other parameters, sorted by name and joined as a query.
@@ -329,6 +339,7 @@ fn executed(execution: Execution, spot: bool) -> &'static str {
     match execution {
         Execution::New => "NEW",
         Execution::Trade => "TRADE",
+        Execution::Calculated => "CALCULATED",
         Execution::Amended if spot => "REPLACED",
         Execution::Amended => "AMENDMENT",
         Execution::Cancelled => "CANCELED",
@@ -366,6 +377,12 @@ fn account_position(account: &Account, now_ms: i64) -> Value {
     json!({"e": "outboundAccountPosition", "E": now_ms, "u": now_ms, "B": balances.collect::<Value>()})
 }
 
+/// A deposit, a withdrawal or a transfer.
+fn balance_update(asset: &str, amount: Decimal, now_ms: i64) -> Value {
+    json!({"e": "balanceUpdate", "E": now_ms, "a": asset, "d": number(Product::Spot, amount),
+        "T": now_ms})
+}
+
 /// USD-M user data: whoever has the listen key hears it until the key ends.
 struct PerpUser {
     key: String,
@@ -392,7 +409,9 @@ impl Session for PerpUser {
             Event::Order(order, execution) if order.product == Product::Perp => {
                 Some(order_update(order, *execution))
             }
-            Event::Wallet(Product::Perp, account) => Some(account_update(account, hub.now_ms())),
+            Event::Wallet(Product::Perp, account, cause) => {
+                Some(account_update(account, cause, hub.now_ms()))
+            }
             _ => None,
         };
         said.map(|said| said.to_string()).into_iter().collect()
@@ -406,7 +425,7 @@ impl Session for PerpUser {
 
 fn order_update(order: &Order, execution: Execution) -> Value {
     let text = |value| number(Product::Perp, value);
-    let fill = order.fills.last().filter(|_| execution == Execution::Trade);
+    let fill = order.fills.last().filter(|_| execution.is_fill());
     let last =
         |value: fn(&crate::engine::Fill) -> Decimal| text(fill.map(value).unwrap_or_default());
     let mut detail = json!({"s": SYMBOL, "c": order.client_id, "S": words::side(order.side),
@@ -425,11 +444,27 @@ fn order_update(order: &Order, execution: Execution) -> Value {
     json!({"e": "ORDER_TRADE_UPDATE", "E": order.updated_ms, "T": order.updated_ms, "o": detail})
 }
 
-fn account_update(account: &Account, now_ms: i64) -> Value {
+fn account_update(account: &Account, cause: &Cause, now_ms: i64) -> Value {
     let text = |value| number(Product::Perp, value);
     let held = &account.position;
-    json!({"e": "ACCOUNT_UPDATE", "E": now_ms, "T": now_ms, "a": {"m": "ORDER",
-        "B": [{"a": "USDT", "wb": text(account.wallet), "cw": text(account.wallet), "bc": "0"}],
-        "P": [{"s": SYMBOL, "pa": text(held.qty), "ep": text(held.entry()), "bep": text(held.entry()),
-            "cr": text(held.realised), "up": "0", "mt": "cross", "iw": "0", "ps": "BOTH"}]}})
+    let position = json!([{"s": SYMBOL, "pa": text(held.qty), "ep": text(held.entry()),
+        "bep": text(held.entry()), "cr": text(held.realised), "up": "0", "mt": "cross", "iw": "0",
+        "ps": "BOTH"}]);
+    // Only an order moves the position; funding of a cross margin position does not repeat it.
+    let (reason, change, positions) = match cause {
+        Cause::Order => ("ORDER", Decimal::ZERO, position),
+        Cause::Transfer { amount, .. } if amount.is_sign_negative() => {
+            ("WITHDRAW", *amount, json!([]))
+        }
+        Cause::Transfer { amount, .. } => ("DEPOSIT", *amount, json!([])),
+        Cause::Funding(amount) => ("FUNDING_FEE", *amount, json!([])),
+    };
+    let balance = |asset: &str, held: Decimal, change: Decimal| json!({"a": asset, "wb": text(held), "cw": text(held), "bc": text(change)});
+    let third = matches!(cause, Cause::Transfer { asset, .. } if asset == THIRD);
+    let balances = match third {
+        true => json!([balance(THIRD, account.wallet_third, change)]),
+        false => json!([balance("USDT", account.wallet, change)]),
+    };
+    json!({"e": "ACCOUNT_UPDATE", "E": now_ms, "T": now_ms,
+        "a": {"m": reason, "B": balances, "P": positions}})
 }

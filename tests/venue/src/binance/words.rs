@@ -4,7 +4,7 @@
 
 use rust_decimal::Decimal;
 
-use crate::engine::{Kind, Levels, Order, Product, Side, Status, Tif};
+use crate::engine::{Kind, Levels, Order, Origin, Product, Side, Status, Tif};
 
 /// The one symbol, the same on spot and perpetuals.
 pub(super) const SYMBOL: &str = "BTCUSDT";
@@ -41,6 +41,7 @@ pub(super) fn status(status: Status) -> &'static str {
 
 pub(super) fn kind(order: &Order) -> &'static str {
     match (order.kind, order.tif, order.product) {
+        _ if order.origin != Origin::Client => "LIQUIDATION",
         (Kind::Market, _, _) => "MARKET",
         (_, Tif::PostOnly, Product::Spot) => "LIMIT_MAKER",
         _ => "LIMIT",
@@ -52,7 +53,7 @@ pub(super) fn tif(order: &Order) -> &'static str {
         (Tif::Gtc, _) | (Tif::PostOnly, Product::Spot) => "GTC",
         (Tif::PostOnly, Product::Perp) => "GTX",
         // A market order is immediate, but the venue writes its default.
-        (Tif::Ioc, _) if order.kind == Kind::Market => "GTC",
+        (Tif::Ioc, _) if order.kind == Kind::Market && order.origin == Origin::Client => "GTC",
         (Tif::Ioc, _) => "IOC",
         (Tif::Fok, _) => "FOK",
     }

@@ -9,14 +9,14 @@ use serde_json::{Value, json};
 use super::words::{self, SYMBOL, number};
 use super::{Answer, Params, wrong};
 use crate::engine::{Candle, Engine, Funding, Product, Trade};
-use crate::hub::Hub;
+use crate::hub::View;
 
-pub(super) fn time(hub: &Hub, _: &Params) -> Answer {
+pub(super) fn time(hub: &View<'_>, _: &Params) -> Answer {
     let now_ms = hub.now_ms();
     Ok(json!({"timeSecond": (now_ms / 1_000).to_string(), "timeNano": format!("{now_ms}000000")}))
 }
 
-pub(super) fn instruments(hub: &Hub, params: &Params) -> Answer {
+pub(super) fn instruments(hub: &View<'_>, params: &Params) -> Answer {
     let product = params.product()?;
     params.symbol()?;
     let rules = hub.engine(|engine| engine.rules(product).clone());
@@ -78,14 +78,14 @@ pub(super) fn merge(into: &mut Value, from: Value) {
     }
 }
 
-pub(super) fn tickers(hub: &Hub, params: &Params) -> Answer {
+pub(super) fn tickers(hub: &View<'_>, params: &Params) -> Answer {
     let product = params.product()?;
     params.symbol()?;
     let list = hub.engine(|engine| [ticker(engine, product)]);
     Ok(json!({"category": words::category(product), "list": list}))
 }
 
-pub(super) fn orderbook(hub: &Hub, params: &Params) -> Answer {
+pub(super) fn orderbook(hub: &View<'_>, params: &Params) -> Answer {
     let product = params.need_symbol()?;
     let limit = params.limit(if product == Product::Spot { 1 } else { 25 }, 500)?;
     let (number, update_id, mut bids, mut asks) = hub.engine(|engine| engine.snapshot(product));
@@ -97,7 +97,7 @@ pub(super) fn orderbook(hub: &Hub, params: &Params) -> Answer {
     )
 }
 
-pub(super) fn trades(hub: &Hub, params: &Params) -> Answer {
+pub(super) fn trades(hub: &View<'_>, params: &Params) -> Answer {
     let product = params.need_symbol()?;
     let limit = params.limit(if product == Product::Spot { 60 } else { 500 }, 1_000)?;
     let render = |trade: &Trade| {
@@ -118,7 +118,7 @@ fn row(candle: &Candle) -> [String; 7] {
     [candle.open_ms.to_string(), open, high, low, close, volume, turnover]
 }
 
-pub(super) fn kline(hub: &Hub, params: &Params) -> Answer {
+pub(super) fn kline(hub: &View<'_>, params: &Params) -> Answer {
     let product = params.need_symbol()?;
     let minutes = words::minutes(params.need("interval")?).ok_or_else(|| wrong("interval"))?;
     let limit = params.limit(200, 1_000)?;
@@ -132,7 +132,7 @@ pub(super) fn kline(hub: &Hub, params: &Params) -> Answer {
     Ok(json!({"category": words::category(product), "symbol": SYMBOL, "list": list}))
 }
 
-pub(super) fn funding_history(hub: &Hub, params: &Params) -> Answer {
+pub(super) fn funding_history(hub: &View<'_>, params: &Params) -> Answer {
     if params.need_symbol()? != Product::Perp {
         return Err(wrong("category"));
     }

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use crate::auth;
 use crate::engine::Product;
 use crate::faults::Route;
-use crate::hub::Hub;
+use crate::hub::{Hub, View};
 use crate::limits::Window;
 use crate::server::{Call, Reply};
 use crate::socket::Session;
@@ -115,14 +115,14 @@ struct Endpoint {
     method: Method,
     path: &'static str,
     route: Route,
-    act: fn(&Hub, &Params) -> Answer,
+    act: fn(&View<'_>, &Params) -> Answer,
 }
 
 const fn endpoint(
     method: Method,
     path: &'static str,
     route: Route,
-    act: fn(&Hub, &Params) -> Answer,
+    act: fn(&View<'_>, &Params) -> Answer,
 ) -> Endpoint {
     Endpoint { method, path, route, act }
 }
@@ -163,7 +163,7 @@ pub(crate) fn session(path: &str) -> Option<Box<dyn Session>> {
 }
 
 /// Answers a request.
-pub(crate) fn answer(hub: &Hub, call: &Call) -> Reply {
+pub(crate) fn answer(hub: &View<'_>, call: &Call) -> Reply {
     let Some(endpoint) = find(&call.method, &call.path) else { return Reply::new(404, "") };
     if is_flooding(hub) {
         return Reply::new(403, "403, access too frequent. Please try again later.");
@@ -180,7 +180,7 @@ pub(crate) fn answer(hub: &Hub, call: &Call) -> Reply {
 }
 
 fn act(
-    hub: &Hub,
+    hub: &View<'_>,
     endpoint: &Endpoint,
     call: &Call,
     headers: &mut Vec<(&'static str, String)>,

@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 use super::words::{self, SYMBOL, number};
 use super::{Fail, Params, wrong};
 use crate::engine::{
-    Account, Amount, Fill, Kind, LEVERAGE, NewOrder, Order, Product, Refusal, Side, Tif,
+    Account, Amount, Fill, Kind, LEVERAGE, NewOrder, Order, Origin, Payment, Product, Refusal,
+    Side, THIRD, Tif,
 };
 use crate::hub::{Hub, INVENTED};
 
@@ -103,12 +104,21 @@ pub(super) fn asked(hub: &Hub, params: &Params) -> Result<NewOrder, Fail> {
 
 /// A client id as shown: empty where the client sent none.
 pub(super) fn client_id(order: &Order) -> &str {
-    if order.client_id.starts_with(INVENTED) { "" } else { &order.client_id }
+    if order.client_id.starts_with(INVENTED) || order.origin != Origin::Client {
+        ""
+    } else {
+        &order.client_id
+    }
 }
 
 /// An order as the reads show it; the topic adds the category.
 pub(super) fn order(order: &Order) -> Value {
     let (reject, cancel) = words::reasons(order);
+    let created = match order.origin {
+        Origin::Client => "CreateByUser",
+        Origin::Liquidation => "CreateByLiq",
+        Origin::Adl => "CreateByAdl_PassThrough",
+    };
     let fee: Decimal = order.fills.iter().map(|fill| fill.fee).sum();
     let open = order.status.is_open();
     let leaves = if open { order.rest() } else { Decimal::ZERO };
@@ -116,7 +126,7 @@ pub(super) fn order(order: &Order) -> Value {
     json!({"orderId": words::order_id(order), "orderLinkId": client_id(order), "blockTradeId": "",
         "symbol": SYMBOL, "price": number(order.price), "qty": number(order.qty),
         "side": words::side(order.side), "isLeverage": "0", "positionIdx": 0,
-        "orderStatus": words::status(order), "createType": "CreateByUser", "cancelType": cancel,
+        "orderStatus": words::status(order), "createType": created, "cancelType": cancel,
         "rejectReason": reject, "avgPrice": average, "leavesQty": number(leaves),
         "leavesValue": number(leaves * order.price), "cumExecQty": number(order.filled),
         "cumExecValue": number(order.filled_quote), "cumExecFee": number(fee),
@@ -128,6 +138,11 @@ pub(super) fn order(order: &Order) -> Value {
 
 /// A fill as the execution list and topic show it.
 pub(super) fn execution(order: &Order, fill: &Fill) -> Value {
+    let kind = match order.origin {
+        Origin::Client => "Trade",
+        Origin::Liquidation => "BustTrade",
+        Origin::Adl => "AdlTrade",
+    };
     let rate = crate::engine::Rules::of(order.product);
     let rate = if fill.is_maker { rate.maker_fee } else { rate.taker_fee };
     json!({"symbol": SYMBOL, "orderId": words::order_id(order), "orderLinkId": client_id(order),
@@ -135,9 +150,22 @@ pub(super) fn execution(order: &Order, fill: &Fill) -> Value {
         "orderQty": number(order.qty), "orderType": words::kind(order), "stopOrderType": "UNKNOWN",
         "execFee": number(fill.fee), "feeCurrency": fill.fee_asset, "feeRate": number(rate),
         "execId": words::trade_id(order.product, fill.trade_id), "execPrice": number(fill.price),
-        "execQty": number(fill.qty), "execType": "Trade", "execValue": number(fill.price * fill.qty),
+        "execQty": number(fill.qty), "execType": kind, "execValue": number(fill.price * fill.qty),
         "execPnl": number(fill.realised), "execTime": fill.time_ms.to_string(),
         "isMaker": fill.is_maker, "seq": fill.trade_id})
+}
+
+/// Funding as the execution list and topic show it: no order of the client, and a fee that is
+/// negative where it was received.
+pub(super) fn funding(paid: &Payment) -> Value {
+    let side = if paid.qty.is_sign_negative() { Side::Sell } else { Side::Buy };
+    let id = words::payment_id(paid.number);
+    json!({"symbol": SYMBOL, "orderId": id, "orderLinkId": "", "side": words::side(side),
+        "orderPrice": "0", "orderQty": "0", "orderType": "UNKNOWN", "stopOrderType": "UNKNOWN",
+        "execFee": number(-paid.amount), "feeCurrency": "USDT", "feeRate": number(paid.rate),
+        "execId": id, "execPrice": number(paid.mark), "execQty": number(paid.qty.abs()),
+        "execType": "Funding", "execValue": number(paid.qty.abs() * paid.mark), "execPnl": "0",
+        "execTime": paid.time_ms.to_string(), "isMaker": false, "seq": paid.number})
 }
 
 /// The unified account: both wallets in one.
@@ -146,7 +174,11 @@ pub(super) fn wallet(account: &Account, available: Decimal, mark: Decimal) -> Va
     let mut total = Decimal::ZERO;
     let coin = |(asset, balance): (&String, &crate::engine::Balance)| {
         let is_quote = asset == "USDT";
-        let (more, upl) = if is_quote { (account.wallet, unrealised) } else { Default::default() };
+        let (more, upl) = match asset.as_str() {
+            THIRD => (account.wallet_third, Decimal::ZERO),
+            _ if is_quote => (account.wallet, unrealised),
+            _ => Default::default(),
+        };
         let held = balance.free + balance.locked + more;
         let value = if is_quote { held + upl } else { held * mark };
         total += value;

@@ -282,13 +282,16 @@ impl Session for Private {
         };
         match event {
             Event::Order(order, execution) => {
-                let fill = order.fills.last().filter(|_| words::is_fill(*execution));
+                let fill = order.fills.last().filter(|_| execution.is_fill());
                 if let Some(fill) = fill {
                     say("execution", Some(order.product), orders::execution(order, fill));
                 }
                 say("order", Some(order.product), orders::order(order));
             }
-            Event::Wallet(product, account) => {
+            Event::Funding(paid) => {
+                say("execution", Some(Product::Perp), orders::funding(paid));
+            }
+            Event::Wallet(product, account, _) => {
                 let (available, mark) =
                     hub.engine(|engine| (engine.available(), engine.mark(Product::Perp)));
                 if *product == Product::Perp {

@@ -9,13 +9,13 @@ use super::orders::{self, refused};
 use super::words::{self, category};
 use super::{Answer, Fail, Params, wrong};
 use crate::engine::{Engine, Fill, Order, Product, Refusal};
-use crate::hub::Hub;
+use crate::hub::View;
 
 fn acknowledged(order: &Order) -> Value {
     json!({"orderId": words::order_id(order), "orderLinkId": orders::client_id(order)})
 }
 
-pub(super) fn create(hub: &Hub, params: &Params) -> Answer {
+pub(super) fn create(hub: &View<'_>, params: &Params) -> Answer {
     let new = orders::asked(hub, params)?;
     let product = new.product;
     let order = hub.engine(|engine| engine.submit(new));
@@ -36,7 +36,7 @@ fn named<'a>(
     Ok(order.filter(|order| order.product == product))
 }
 
-pub(super) fn cancel(hub: &Hub, params: &Params) -> Answer {
+pub(super) fn cancel(hub: &View<'_>, params: &Params) -> Answer {
     let product = params.need_symbol()?;
     hub.engine(|engine| {
         let id = named(engine, product, params)?.map(|order| order.id);
@@ -45,7 +45,7 @@ pub(super) fn cancel(hub: &Hub, params: &Params) -> Answer {
     })
 }
 
-pub(super) fn cancel_all(hub: &Hub, params: &Params) -> Answer {
+pub(super) fn cancel_all(hub: &View<'_>, params: &Params) -> Answer {
     let product = params.product()?;
     params.symbol()?;
     hub.engine(|engine| {
@@ -56,7 +56,7 @@ pub(super) fn cancel_all(hub: &Hub, params: &Params) -> Answer {
     })
 }
 
-pub(super) fn amend(hub: &Hub, params: &Params) -> Answer {
+pub(super) fn amend(hub: &View<'_>, params: &Params) -> Answer {
     let product = params.need_symbol()?;
     let (price, qty) = (params.decimal("price")?, params.decimal("qty")?);
     hub.engine(|engine| {
@@ -82,7 +82,7 @@ fn page(params: &Params, product: Product, rows: Vec<Value>, default: usize, max
 const RECENT: usize = 500;
 
 /// Open orders; with an id or `openOnly=1` also recently closed ones.
-pub(super) fn realtime(hub: &Hub, params: &Params) -> Answer {
+pub(super) fn realtime(hub: &View<'_>, params: &Params) -> Answer {
     let product = params.product()?;
     params.symbol()?;
     if params.get("symbol").is_none()
@@ -105,7 +105,7 @@ pub(super) fn realtime(hub: &Hub, params: &Params) -> Answer {
 }
 
 /// Closed orders.
-pub(super) fn history(hub: &Hub, params: &Params) -> Answer {
+pub(super) fn history(hub: &View<'_>, params: &Params) -> Answer {
     let product = params.product()?;
     params.symbol()?;
     let has_id = params.get("orderId").is_some() || params.get("orderLinkId").is_some();
@@ -122,7 +122,7 @@ pub(super) fn history(hub: &Hub, params: &Params) -> Answer {
     page(params, product, rows, 20, 50)
 }
 
-pub(super) fn executions(hub: &Hub, params: &Params) -> Answer {
+pub(super) fn executions(hub: &View<'_>, params: &Params) -> Answer {
     let product = params.product()?;
     params.symbol()?;
     let has_id = params.get("orderId").is_some() || params.get("orderLinkId").is_some();
@@ -149,7 +149,7 @@ pub(super) fn executions(hub: &Hub, params: &Params) -> Answer {
     page(params, product, rows, 50, 100)
 }
 
-pub(super) fn wallet(hub: &Hub, params: &Params) -> Answer {
+pub(super) fn wallet(hub: &View<'_>, params: &Params) -> Answer {
     if params.need("accountType")? != "UNIFIED" {
         return Err(Fail::new(10001, "accountType only support UNIFIED."));
     }
@@ -160,7 +160,7 @@ pub(super) fn wallet(hub: &Hub, params: &Params) -> Answer {
 }
 
 /// With a symbol a flat position is listed too, with a settle coin only what is held.
-pub(super) fn positions(hub: &Hub, params: &Params) -> Answer {
+pub(super) fn positions(hub: &View<'_>, params: &Params) -> Answer {
     if params.product()? != Product::Perp {
         return Err(wrong("category"));
     }

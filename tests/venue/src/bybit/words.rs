@@ -4,7 +4,7 @@
 
 use rust_decimal::Decimal;
 
-use crate::engine::{Execution, Kind, Levels, Order, Product, Side, Status, Tif};
+use crate::engine::{Kind, Levels, Order, Product, Side, Status, Tif};
 
 /// The one symbol, the same in both categories.
 pub(super) const SYMBOL: &str = "BTCUSDT";
@@ -40,6 +40,7 @@ fn number_of(text: &str, kind: u16) -> Option<u64> {
 
 const ORDER: u16 = 1;
 const TRADE: u16 = 2;
+const PAYMENT: u16 = 3;
 
 pub(super) fn order_id(order: &Order) -> String {
     uuid(order.product, ORDER, order.id)
@@ -51,6 +52,10 @@ pub(super) fn order_number(text: &str) -> Option<u64> {
 
 pub(super) fn trade_id(product: Product, id: u64) -> String {
     uuid(product, TRADE, id)
+}
+
+pub(super) fn payment_id(number: u64) -> String {
+    uuid(Product::Perp, PAYMENT, number)
 }
 
 pub(super) fn side(side: Side) -> &'static str {
@@ -97,11 +102,6 @@ pub(super) fn reasons(order: &Order) -> (&'static str, &'static str) {
 
 pub(super) fn kind(order: &Order) -> &'static str {
     if order.kind == Kind::Market { "Market" } else { "Limit" }
-}
-
-/// Whether an event is a fill.
-pub(super) fn is_fill(execution: Execution) -> bool {
-    execution == Execution::Trade
 }
 
 /// Minutes of an interval; `None` for one the venue does not have.

@@ -1,20 +1,39 @@
 //! The one account: a spot wallet with free and locked balances, a perpetual wallet with a position.
 //!
 //! Comes in: what an order locks, what a fill pays. Goes out: balances that always add up, realised
-//! profit exact to eight decimals. Deliberately absent: liquidation, funding payments and hedge
-//! mode; no test of a client needs them from its venue.
+//! profit exact to eight decimals. Deliberately absent: hedge
+//! mode, and any rule of when a position is liquidated.
 
 use std::collections::BTreeMap;
 
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
-use super::types::{Fill, Kind, Order, Rules, Side};
+use super::types::{Fees, Fill, Kind, Order, Product, Refusal, Rules, Side};
 
 /// Initial margin is the notional divided by this.
 pub const LEVERAGE: u32 = 20;
 /// Decimals of money on the wire; fees are cut to it.
 const MONEY_SCALE: u32 = 8;
+
+/// The asset that pays fees where neither side of the trade does.
+pub const THIRD: &str = "BNB";
+/// Its price in USDT.
+pub(super) const THIRD_PRICE: Decimal = Decimal::from_parts(250, 0, 0, false, 0);
+/// How much of it each wallet starts with.
+const THIRD_HELD: Decimal = Decimal::from_parts(1_000, 0, 0, false, 0);
+
+/// Cut to the decimals of money.
+pub(super) fn cut(amount: Decimal) -> Decimal {
+    amount.trunc_with_scale(MONEY_SCALE)
+}
+
+/// What a fill of the perpetual cost and brought.
+pub(super) struct Paid {
+    pub fee: Decimal,
+    pub asset: &'static str,
+    pub realised: Decimal,
+}
 
 /// One asset of the spot wallet.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
@@ -83,6 +102,8 @@ pub struct Account {
     pub spot: BTreeMap<String, Balance>,
     /// Balance of the perpetual wallet, in USDT, with realised profit and fees.
     pub wallet: Decimal,
+    /// What the perpetual wallet holds of [`THIRD`].
+    pub wallet_third: Decimal,
     /// The position in the perpetual.
     pub position: Position,
 }
@@ -91,9 +112,10 @@ impl Account {
     /// An account with so much of each.
     pub(super) fn new(base: Decimal, quote: Decimal, wallet: Decimal) -> Self {
         let balance = |free| Balance { free, locked: Decimal::ZERO };
-        let spot =
-            [("BTC", base), ("USDT", quote)].map(|(asset, of)| (asset.to_owned(), balance(of)));
-        Self { spot: spot.into(), wallet, position: Position::default() }
+        let spot = [("BTC", base), ("USDT", quote), (THIRD, THIRD_HELD)]
+            .map(|(asset, of)| (asset.to_owned(), balance(of)));
+        let position = Position::default();
+        Self { spot: spot.into(), wallet, wallet_third: THIRD_HELD, position }
     }
 
     /// Spendable of a spot asset.
@@ -140,6 +162,7 @@ impl Account {
         price: Decimal,
         qty: Decimal,
         rate: Decimal,
+        fees: Fees,
     ) -> (Decimal, &'static str) {
         let (gives, given, gets, got) = match order.side {
             Side::Buy => ("USDT", price * qty, "BTC", qty),
@@ -154,23 +177,59 @@ impl Account {
                 balance.free += held - given;
             }
         }
-        let fee = (got * rate).trunc_with_scale(MONEY_SCALE);
-        self.balance(gets).free += got - fee;
-        (fee, gets)
+        self.balance(gets).free += got;
+        let (fee, asset) = match fees {
+            Fees::Received => (cut(got * rate), gets),
+            Fees::Third => (cut(price * qty * rate / THIRD_PRICE), THIRD),
+        };
+        self.balance(asset).free -= fee;
+        (fee, asset)
     }
 
-    /// Books a fill of the perpetual and returns the fee in USDT and the profit realised.
+    /// Books a fill of the perpetual.
     pub(super) fn pay_perp(
         &mut self,
         side: Side,
         price: Decimal,
         qty: Decimal,
         rate: Decimal,
-    ) -> (Decimal, Decimal) {
-        let fee = (price * qty * rate).trunc_with_scale(MONEY_SCALE);
+        fees: Fees,
+    ) -> Paid {
         let realised = self.position.trade(side, price, qty);
-        self.wallet += realised - fee;
-        (fee, realised)
+        self.wallet += realised;
+        let fee = price * qty * rate;
+        match fees {
+            Fees::Received => {
+                let fee = cut(fee);
+                self.wallet -= fee;
+                Paid { fee, asset: "USDT", realised }
+            }
+            Fees::Third => {
+                let fee = cut(fee / THIRD_PRICE);
+                self.wallet_third -= fee;
+                Paid { fee, asset: THIRD, realised }
+            }
+        }
+    }
+
+    /// Moves so much of an asset into a wallet, or out of it where it is negative.
+    pub(super) fn transfer(
+        &mut self,
+        product: Product,
+        asset: &str,
+        amount: Decimal,
+    ) -> Result<(), Refusal> {
+        let held = match (product, asset) {
+            (Product::Spot, _) => &mut self.balance(asset).free,
+            (Product::Perp, "USDT") => &mut self.wallet,
+            (Product::Perp, THIRD) => &mut self.wallet_third,
+            (Product::Perp, _) => return Err(Refusal::Unknown),
+        };
+        if *held + amount < Decimal::ZERO {
+            return Err(Refusal::Funds);
+        }
+        *held += amount;
+        Ok(())
     }
 
     /// What a perpetual order may still use, given what open orders hold: USDT.

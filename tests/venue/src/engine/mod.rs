@@ -9,6 +9,7 @@ mod book;
 mod candles;
 mod maker;
 mod orders;
+mod outside;
 mod truth;
 mod types;
 
@@ -16,7 +17,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use rust_decimal::Decimal;
 
-pub use account::{Account, Balance, LEVERAGE, Position};
+pub use account::{Account, Balance, LEVERAGE, Position, THIRD};
 pub use candles::MINUTE_MS;
 pub(crate) use maker::Rng;
 pub use truth::Truth;
@@ -52,11 +53,15 @@ struct Market {
 pub struct Engine {
     /// The venue's time, UTC milliseconds; set by whoever calls, before each call.
     pub now_ms: i64,
+    /// What reads find of the orders; all of them by default.
+    pub sight: Sight,
     markets: [Market; 2],
     account: Account,
     orders: BTreeMap<u64, Order>,
     by_client_id: BTreeMap<String, u64>,
     events: Vec<Event>,
+    fees: Fees,
+    payments: Vec<Payment>,
     marked_ms: i64,
 }
 
@@ -77,11 +82,14 @@ impl Engine {
         };
         let mut engine = Self {
             now_ms,
+            sight: Sight::default(),
             markets: Product::ALL.map(market),
             account: Account::new(base, quote, wallet),
             orders: BTreeMap::new(),
             by_client_id: BTreeMap::new(),
             events: Vec::new(),
+            fees: Fees::default(),
+            payments: Vec::new(),
             marked_ms: 0,
         };
         for product in Product::ALL {
@@ -176,19 +184,23 @@ impl Engine {
         self.market(product).candles.since(self.now_ms - 24 * 60 * MINUTE_MS)
     }
 
-    /// One order by the venue's id.
+    /// One order by the venue's id, where it is in sight.
     pub fn order(&self, id: u64) -> Option<&Order> {
-        self.orders.get(&id)
+        self.orders.get(&id).filter(|order| self.sees(order))
     }
 
-    /// The newest order with a client id.
+    /// The newest order with a client id, where it is in sight.
     pub fn by_client_id(&self, client_id: &str) -> Option<&Order> {
-        self.orders.get(self.by_client_id.get(client_id)?)
+        self.order(*self.by_client_id.get(client_id)?)
     }
 
-    /// Every order, oldest first.
+    /// Every order in sight, oldest first.
     pub fn orders(&self) -> impl DoubleEndedIterator<Item = &Order> {
-        self.orders.values()
+        self.orders.values().filter(|order| self.sees(order))
+    }
+
+    fn sees(&self, order: &Order) -> bool {
+        self.sight.shows(order, self.now_ms)
     }
 
     /// What the perpetual wallet may still use, in USDT.
@@ -325,11 +337,13 @@ impl Engine {
         let mut fill = account::fill(trade_id, price, qty, is_maker, now_ms);
         match order.product {
             Product::Spot => {
-                let (fee, asset) = self.account.pay_spot(order, price, qty, rate);
+                let (fee, asset) = self.account.pay_spot(order, price, qty, rate, self.fees);
                 (fill.fee, fill.fee_asset) = (fee, asset.to_owned());
             }
             Product::Perp => {
-                (fill.fee, fill.realised) = self.account.pay_perp(order.side, price, qty, rate);
+                let paid = self.account.pay_perp(order.side, price, qty, rate, self.fees);
+                (fill.fee, fill.fee_asset) = (paid.fee, paid.asset.to_owned());
+                fill.realised = paid.realised;
             }
         }
         order.filled += qty;
@@ -338,12 +352,16 @@ impl Engine {
         order.updated_ms = now_ms;
         order.fills.push(fill);
         let (order, product) = (Box::new(order.clone()), order.product);
-        self.events.push(Event::Order(order, Execution::Trade));
-        self.say_wallet(product);
+        let execution = match order.origin {
+            Origin::Client => Execution::Trade,
+            Origin::Liquidation | Origin::Adl => Execution::Calculated,
+        };
+        self.events.push(Event::Order(order, execution));
+        self.say_wallet(product, Cause::Order);
     }
 
-    fn say_wallet(&mut self, product: Product) {
-        self.events.push(Event::Wallet(product, Box::new(self.account.clone())));
+    fn say_wallet(&mut self, product: Product, cause: Cause) {
+        self.events.push(Event::Wallet(product, Box::new(self.account.clone()), cause));
     }
 
     /// Ends an open order: out of the book, its money back, said on the stream.
@@ -365,7 +383,7 @@ impl Engine {
         let product = order.product;
         self.events.push(Event::Order(Box::new(order), execution));
         if product == Product::Spot {
-            self.say_wallet(product);
+            self.say_wallet(product, Cause::Order);
         }
     }
 }

@@ -39,6 +39,7 @@ impl Engine {
             created_ms: self.now_ms,
             updated_ms: self.now_ms,
             fills: Vec::new(),
+            origin: Origin::Client,
         };
         self.fund(&order)?;
         let id = order.id;
@@ -46,7 +47,7 @@ impl Engine {
         self.orders.insert(id, order.clone());
         self.events.push(Event::Order(Box::new(order.clone()), Execution::New));
         if order.product == Product::Spot && order.kind == Kind::Limit {
-            self.say_wallet(Product::Spot);
+            self.say_wallet(Product::Spot, Cause::Order);
         }
         if order.tif == Tif::PostOnly && takes {
             self.close(id, Status::Cancelled);

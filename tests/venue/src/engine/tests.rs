@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-fn engine() -> Engine {
+pub(super) fn engine() -> Engine {
     Engine::new(
         1,
         1_700_000_000_000,
@@ -12,7 +12,13 @@ fn engine() -> Engine {
     )
 }
 
-fn limit(client_id: &str, product: Product, side: Side, price: i64, qty: &str) -> NewOrder {
+pub(super) fn limit(
+    client_id: &str,
+    product: Product,
+    side: Side,
+    price: i64,
+    qty: &str,
+) -> NewOrder {
     NewOrder {
         client_id: client_id.to_owned(),
         product,

@@ -168,6 +168,52 @@ pub struct NewOrder {
     pub client_id_reusable: bool,
 }
 
+/// Who made an order.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Origin {
+    /// Whoever has the account's key.
+    #[default]
+    Client,
+    /// The venue, for want of margin.
+    Liquidation,
+    /// The venue, to close somebody else's bankrupt position.
+    Adl,
+}
+
+/// What fees are paid in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Fees {
+    /// What a spot trade brings, or the perpetual's USDT.
+    #[default]
+    Received,
+    /// [`THIRD`](super::THIRD), whatever is traded.
+    Third,
+}
+
+/// What a read finds of the orders.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Sight {
+    /// Orders younger than this are missed.
+    lag_ms: i64,
+    /// Of so many orders one is missed; 0 and 1 are every one.
+    one_in: u32,
+}
+
+impl Sight {
+    /// A read that lags so far behind, for one in so many orders.
+    pub fn lagging(ms: u64, one_in: u32) -> Self {
+        Self { lag_ms: i64::try_from(ms).unwrap_or(i64::MAX), one_in }
+    }
+
+    /// Whether an order is found at a time. Which ones are missed is a matter of their ids alone.
+    pub fn shows(self, order: &Order, now_ms: i64) -> bool {
+        now_ms - order.created_ms >= self.lag_ms
+            || super::Rng::new(order.id).below(self.one_in.max(1)) != 0
+    }
+}
+
 /// One trade of an order.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Fill {
@@ -222,6 +268,9 @@ pub struct Order {
     pub updated_ms: i64,
     /// Every fill.
     pub fills: Vec<Fill>,
+    /// Who made it.
+    #[serde(default)]
+    pub origin: Origin,
 }
 
 impl Order {
@@ -289,9 +338,51 @@ pub enum Refusal {
 pub enum Execution {
     New,
     Trade,
+    /// A fill of an order that the venue made itself.
+    Calculated,
     Amended,
     Cancelled,
     Expired,
+}
+
+impl Execution {
+    /// Whether a fill is told: the order's last one.
+    pub fn is_fill(self) -> bool {
+        matches!(self, Self::Trade | Self::Calculated)
+    }
+}
+
+/// Why balances changed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Cause {
+    /// An order came, was filled, or ended.
+    Order,
+    /// So much of an asset came in, or left where it is negative.
+    Transfer {
+        /// Which asset.
+        asset: String,
+        /// How much.
+        amount: Decimal,
+    },
+    /// The perpetual wallet received so much USDT of funding.
+    Funding(Decimal),
+}
+
+/// Funding of the position as it was paid.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Payment {
+    /// Gap-free, from 1.
+    pub number: u64,
+    /// The rate, as a fraction of the notional.
+    pub rate: Decimal,
+    /// The position it was paid on, in BTC.
+    pub qty: Decimal,
+    /// The mark price, in USDT.
+    pub mark: Decimal,
+    /// What the wallet received, in USDT.
+    pub amount: Decimal,
+    /// When, UTC milliseconds.
+    pub time_ms: i64,
 }
 
 /// One public trade.
@@ -381,11 +472,13 @@ pub enum Event {
     Mark(Decimal, i64),
     /// What happened to an order: the order after it, and whether a fill (its last) did it.
     Order(Box<Order>, Execution),
-    /// The balances of a wallet changed: the account after it.
-    Wallet(Product, Box<Account>),
+    /// The balances of a wallet changed: the account after it, and why.
+    Wallet(Product, Box<Account>, Cause),
+    /// Funding was paid; the wallet's change follows.
+    Funding(Payment),
 }
 
-/// Funding of the perpetual: fixed rates on a fixed grid; nothing is ever paid.
+/// Funding of the perpetual: fixed rates on a fixed grid; paid only when a test says so.
 #[derive(Debug)]
 pub struct Funding;
 

@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 use super::words::{self, number, size};
 use super::{Answer, Fail, Params};
 use crate::engine::{Candle, Engine, Funding, Product, Trade};
-use crate::hub::Hub;
+use crate::hub::View;
 
-pub(super) fn time(hub: &Hub, _: &Params, _: &Value) -> Answer {
+pub(super) fn time(hub: &View<'_>, _: &Params, _: &Value) -> Answer {
     Ok(json!([{"ts": hub.now_ms().to_string()}]).into())
 }
 
@@ -31,7 +31,7 @@ fn instrument(engine: &Engine, product: Product) -> Value {
         "state": "live", "alias": "", "ruleType": "normal"})
 }
 
-pub(super) fn instruments(hub: &Hub, params: &Params, _: &Value) -> Answer {
+pub(super) fn instruments(hub: &View<'_>, params: &Params, _: &Value) -> Answer {
     params.need("instType")?;
     let wanted = Product::ALL.into_iter().filter(|product| params.wants(*product));
     Ok(hub
@@ -58,12 +58,12 @@ pub(super) fn ticker_of(engine: &Engine, product: Product) -> Value {
         "ts": engine.now_ms.to_string()})
 }
 
-pub(super) fn ticker(hub: &Hub, params: &Params, _: &Value) -> Answer {
+pub(super) fn ticker(hub: &View<'_>, params: &Params, _: &Value) -> Answer {
     let product = params.product()?;
     Ok(json!([hub.engine(|engine| ticker_of(engine, product))]).into())
 }
 
-pub(super) fn tickers(hub: &Hub, params: &Params, _: &Value) -> Answer {
+pub(super) fn tickers(hub: &View<'_>, params: &Params, _: &Value) -> Answer {
     params.need("instType")?;
     let wanted = Product::ALL.into_iter().filter(|product| params.wants(*product));
     Ok(hub
@@ -71,7 +71,7 @@ pub(super) fn tickers(hub: &Hub, params: &Params, _: &Value) -> Answer {
         .into())
 }
 
-pub(super) fn books(hub: &Hub, params: &Params, _: &Value) -> Answer {
+pub(super) fn books(hub: &View<'_>, params: &Params, _: &Value) -> Answer {
     let product = params.product()?;
     let count = params.number("sz")?.unwrap_or(1).clamp(1, 400);
     let (update_id, bids, asks) =
@@ -88,7 +88,7 @@ pub(super) fn trade(trade: &Trade) -> Value {
         "side": words::side(trade.taker), "ts": trade.time_ms.to_string()})
 }
 
-pub(super) fn trades(hub: &Hub, params: &Params, _: &Value) -> Answer {
+pub(super) fn trades(hub: &View<'_>, params: &Params, _: &Value) -> Answer {
     let (product, limit) = (params.product()?, params.limit(100, 500)?);
     let trades = hub.engine(|engine| engine.trades(product, limit));
     Ok(trades.iter().rev().map(trade).collect::<Value>().into())
@@ -111,7 +111,7 @@ pub(super) fn row(product: Product, candle: &Candle, closed: bool) -> Value {
 }
 
 /// Newest first; `after` asks for older bars than a time, `before` for newer ones.
-pub(super) fn candles(hub: &Hub, params: &Params, _: &Value) -> Answer {
+pub(super) fn candles(hub: &View<'_>, params: &Params, _: &Value) -> Answer {
     let (product, limit) = (params.product()?, params.limit(100, 300)?);
     let bar = params.get("bar").unwrap_or("1m");
     let minutes = words::minutes(bar).ok_or_else(|| super::wrong("bar"))?;
@@ -142,12 +142,12 @@ pub(super) fn funding(now_ms: i64) -> Value {
         "maxFundingRate": "0.00375", "settState": "settled", "ts": now_ms.to_string()})
 }
 
-pub(super) fn funding_rate(hub: &Hub, params: &Params, _: &Value) -> Answer {
+pub(super) fn funding_rate(hub: &View<'_>, params: &Params, _: &Value) -> Answer {
     need_swap(params)?;
     Ok(json!([funding(hub.now_ms())]).into())
 }
 
-pub(super) fn funding_history(hub: &Hub, params: &Params, _: &Value) -> Answer {
+pub(super) fn funding_history(hub: &View<'_>, params: &Params, _: &Value) -> Answer {
     need_swap(params)?;
     let (after, before) = (params.number("after")?, params.number("before")?);
     let past = Funding::past(
@@ -164,7 +164,7 @@ pub(super) fn funding_history(hub: &Hub, params: &Params, _: &Value) -> Answer {
     Ok(past.rev().map(render).collect::<Value>().into())
 }
 
-pub(super) fn mark_price(hub: &Hub, params: &Params, _: &Value) -> Answer {
+pub(super) fn mark_price(hub: &View<'_>, params: &Params, _: &Value) -> Answer {
     let wanted = Product::ALL.into_iter().filter(|product| params.wants(*product));
     let now_ms = hub.now_ms();
     let marks = hub.engine(|engine| {

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use crate::auth;
 use crate::engine::Product;
 use crate::faults::Route;
-use crate::hub::Hub;
+use crate::hub::{Hub, View};
 use crate::limits::Window;
 use crate::server::{Call, Reply};
 use crate::socket::Session;
@@ -138,7 +138,7 @@ struct Endpoint {
     path: &'static str,
     route: Route,
     pool: Pool,
-    act: fn(&Hub, &Params, &Value) -> Answer,
+    act: fn(&View<'_>, &Params, &Value) -> Answer,
 }
 
 const fn endpoint(
@@ -146,7 +146,7 @@ const fn endpoint(
     path: &'static str,
     route: Route,
     pool: Pool,
-    act: fn(&Hub, &Params, &Value) -> Answer,
+    act: fn(&View<'_>, &Params, &Value) -> Answer,
 ) -> Endpoint {
     Endpoint { method, path, route, pool, act }
 }
@@ -202,7 +202,7 @@ pub(crate) fn session(path: &str) -> Option<Box<dyn Session>> {
 }
 
 /// Answers a request.
-pub(crate) fn answer(hub: &Hub, call: &Call) -> Reply {
+pub(crate) fn answer(hub: &View<'_>, call: &Call) -> Reply {
     let Some(endpoint) = find(&call.method, &call.path) else { return Reply::new(404, "") };
     let answer = act(hub, endpoint, call);
     let (status, code, msg, data) = match answer {
@@ -212,7 +212,7 @@ pub(crate) fn answer(hub: &Hub, call: &Call) -> Reply {
     Reply::new(status, json!({"code": code.to_string(), "msg": msg, "data": data}))
 }
 
-fn act(hub: &Hub, endpoint: &Endpoint, call: &Call) -> Answer {
+fn act(hub: &View<'_>, endpoint: &Endpoint, call: &Call) -> Answer {
     if endpoint.pool != Public {
         prove(hub, call)?;
     }

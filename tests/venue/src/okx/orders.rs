@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use super::words::{self, number, size};
 use super::{Fail, Params, wrong};
 use crate::engine::{
-    Account, Amount, Execution, Fill, Kind, LEVERAGE, NewOrder, Order, Product, Refusal, Side,
-    Status, Tif,
+    Account, Amount, Execution, Fill, Kind, LEVERAGE, NewOrder, Order, Origin, Product, Refusal,
+    Side, Status, THIRD, Tif,
 };
 use crate::hub::{Hub, INVENTED};
 
@@ -106,7 +106,11 @@ pub(super) fn asked(hub: &Hub, params: &Params) -> Result<NewOrder, Fail> {
 
 /// A client id as shown: empty where the client sent none.
 fn client_id(order: &Order) -> &str {
-    if order.client_id.starts_with(INVENTED) { "" } else { &order.client_id }
+    if order.client_id.starts_with(INVENTED) || order.origin != Origin::Client {
+        ""
+    } else {
+        &order.client_id
+    }
 }
 
 /// An order as reads and the channel show it; the channel names the fill that made the message.
@@ -115,7 +119,12 @@ pub(super) fn order(order: &Order, execution: Option<Execution>) -> Value {
     let fee: Decimal = order.fills.iter().map(|fill| fill.fee).sum();
     let realised: Decimal = order.fills.iter().map(|fill| fill.realised).sum();
     let fee_asset = order.fills.first().map_or("", |fill| fill.fee_asset.as_str());
-    let is_fill = execution.is_none_or(|execution| execution == Execution::Trade);
+    let is_fill = execution.is_none_or(Execution::is_fill);
+    let category = match order.origin {
+        Origin::Client => "normal",
+        Origin::Liquidation => "full_liquidation",
+        Origin::Adl => "adl",
+    };
     let last = order.fills.last().filter(|_| is_fill);
     let of = |value: fn(&Fill) -> String| last.map_or_else(String::new, value);
     let average = if order.filled.is_zero() { String::new() } else { number(order.average()) };
@@ -140,7 +149,7 @@ pub(super) fn order(order: &Order, execution: Option<Execution>) -> Value {
         "fillTime": of(|fill| fill.time_ms.to_string()), "state": words::state(order.status),
         "lever": if product == Product::Spot { "" } else { "20" }, "fee": number(-fee),
         "feeCcy": fee_asset, "rebate": "0", "rebateCcy": fee_asset, "pnl": number(realised),
-        "category": "normal", "reduceOnly": order.reduce_only.to_string(), "cancelSource": source,
+        "category": category, "reduceOnly": order.reduce_only.to_string(), "cancelSource": source,
         "cTime": order.created_ms.to_string(), "uTime": order.updated_ms.to_string()});
     if execution.is_some() {
         json["fillFee"] = number(last.map_or(Decimal::ZERO, |fill| -fill.fee)).into();
@@ -171,8 +180,11 @@ pub(super) fn balance(account: &Account, available: Decimal, mark: Decimal, now_
     let mut total = Decimal::ZERO;
     let detail = |(asset, balance): (&String, &crate::engine::Balance)| {
         let is_quote = asset == "USDT";
-        let (wallet, spendable, upl) =
-            if is_quote { (account.wallet, available, unrealised) } else { Default::default() };
+        let (wallet, spendable, upl) = match asset.as_str() {
+            THIRD => (account.wallet_third, account.wallet_third, Decimal::ZERO),
+            _ if is_quote => (account.wallet, available, unrealised),
+            _ => Default::default(),
+        };
         let cash = balance.free + balance.locked + wallet;
         total += if is_quote { cash + upl } else { cash * mark };
         json!({"ccy": asset, "eq": number(cash + upl), "cashBal": number(cash), "upl": number(upl),

@@ -208,12 +208,12 @@ fn say(
         ("orders", Event::Order(order, execution)) if wants(arg, order) => {
             orders::order(order, Some(*execution))
         }
-        ("account", Event::Wallet(_, account)) => {
+        ("account", Event::Wallet(_, account, _)) => {
             let (available, mark) =
                 hub.engine(|engine| (engine.available(), engine.mark(Product::Perp)));
             orders::balance(account, available, mark, hub.now_ms())
         }
-        ("positions", Event::Wallet(Product::Perp, account)) => {
+        ("positions", Event::Wallet(Product::Perp, account, _)) => {
             let mark = hub.engine(|engine| engine.mark(Product::Perp));
             orders::position(account, mark, hub.now_ms())
         }

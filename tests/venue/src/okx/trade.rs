@@ -8,13 +8,13 @@ use serde_json::{Value, json};
 use super::orders::{self, refused};
 use super::{Answer, Data, Fail, Params};
 use crate::engine::{Engine, Fill, Order, Product, Refusal};
-use crate::hub::Hub;
+use crate::hub::View;
 
 /// Items of one batch.
 const BATCH_MAX: usize = 20;
 
 /// Does something for one object or each of a list, and answers item by item.
-fn each(hub: &Hub, body: &Value, act: impl Fn(&Params) -> Result<Order, Fail>) -> Answer {
+fn each(hub: &View<'_>, body: &Value, act: impl Fn(&Params) -> Result<Order, Fail>) -> Answer {
     let one = std::slice::from_ref(body);
     let items = body.as_array().map_or(one, Vec::as_slice);
     if items.is_empty() || items.len() > BATCH_MAX || !items.iter().all(Value::is_object) {
@@ -46,7 +46,7 @@ fn each(hub: &Hub, body: &Value, act: impl Fn(&Params) -> Result<Order, Fail>) -
     Ok(Data { code, msg, data })
 }
 
-pub(super) fn create(hub: &Hub, _: &Params, body: &Value) -> Answer {
+pub(super) fn create(hub: &View<'_>, _: &Params, body: &Value) -> Answer {
     each(hub, body, |params| {
         let new = orders::asked(hub, params)?;
         hub.engine(|engine| engine.submit(new)).map_err(refused)
@@ -69,7 +69,7 @@ fn named<'a>(
     Ok(order.filter(|order| order.product == product))
 }
 
-pub(super) fn cancel(hub: &Hub, _: &Params, body: &Value) -> Answer {
+pub(super) fn cancel(hub: &View<'_>, _: &Params, body: &Value) -> Answer {
     each(hub, body, |params| {
         let product = params.product()?;
         hub.engine(|engine| {
@@ -79,7 +79,7 @@ pub(super) fn cancel(hub: &Hub, _: &Params, body: &Value) -> Answer {
     })
 }
 
-pub(super) fn amend(hub: &Hub, _: &Params, body: &Value) -> Answer {
+pub(super) fn amend(hub: &View<'_>, _: &Params, body: &Value) -> Answer {
     let gone = || {
         Fail::new(
             51503,
@@ -99,7 +99,7 @@ pub(super) fn amend(hub: &Hub, _: &Params, body: &Value) -> Answer {
     })
 }
 
-pub(super) fn get(hub: &Hub, params: &Params, _: &Value) -> Answer {
+pub(super) fn get(hub: &View<'_>, params: &Params, _: &Value) -> Answer {
     let product = params.product()?;
     let found = hub.engine(|engine| {
         named(engine, product, params).map(|order| order.map(|order| orders::order(order, None)))
@@ -117,7 +117,7 @@ fn page(params: &Params, default: usize) -> Result<(impl Fn(u64) -> bool, usize)
     Ok((wants, params.limit(default, 100)?))
 }
 
-fn listed(hub: &Hub, params: &Params, fits: impl Fn(&Order) -> bool) -> Answer {
+fn listed(hub: &View<'_>, params: &Params, fits: impl Fn(&Order) -> bool) -> Answer {
     let (wants, limit) = page(params, 100)?;
     let data: Value = hub.engine(|engine| {
         let found = engine.orders().rev();
@@ -128,16 +128,16 @@ fn listed(hub: &Hub, params: &Params, fits: impl Fn(&Order) -> bool) -> Answer {
     Ok(data.into())
 }
 
-pub(super) fn pending(hub: &Hub, params: &Params, _: &Value) -> Answer {
+pub(super) fn pending(hub: &View<'_>, params: &Params, _: &Value) -> Answer {
     listed(hub, params, |order| order.status.is_open())
 }
 
-pub(super) fn history(hub: &Hub, params: &Params, _: &Value) -> Answer {
+pub(super) fn history(hub: &View<'_>, params: &Params, _: &Value) -> Answer {
     params.need("instType")?;
     listed(hub, params, |order| !order.status.is_open())
 }
 
-pub(super) fn fills(hub: &Hub, params: &Params, _: &Value) -> Answer {
+pub(super) fn fills(hub: &View<'_>, params: &Params, _: &Value) -> Answer {
     let order_id = params.number("ordId")?.and_then(|id| u64::try_from(id).ok());
     let (wants, limit) = page(params, 100)?;
     let data: Value = hub.engine(|engine| {
@@ -161,7 +161,7 @@ fn bill_id(order: &Order, fill: &Fill) -> u64 {
     format!("{}{}", order.id, fill.trade_id).parse().unwrap_or(u64::MAX)
 }
 
-pub(super) fn balance(hub: &Hub, _: &Params, _: &Value) -> Answer {
+pub(super) fn balance(hub: &View<'_>, _: &Params, _: &Value) -> Answer {
     let data = hub.engine(|engine| {
         let mark = engine.mark(Product::Perp);
         orders::balance(engine.account(), engine.available(), mark, engine.now_ms)
@@ -169,7 +169,7 @@ pub(super) fn balance(hub: &Hub, _: &Params, _: &Value) -> Answer {
     Ok(json!([data]).into())
 }
 
-pub(super) fn positions(hub: &Hub, params: &Params, _: &Value) -> Answer {
+pub(super) fn positions(hub: &View<'_>, params: &Params, _: &Value) -> Answer {
     let data = hub.engine(|engine| {
         let is_there = params.wants(Product::Perp) && !engine.account().position.qty.is_zero();
         let mark = engine.mark(Product::Perp);
@@ -178,6 +178,6 @@ pub(super) fn positions(hub: &Hub, params: &Params, _: &Value) -> Answer {
     Ok(data.into_iter().collect::<Value>().into())
 }
 
-pub(super) fn config(_: &Hub, _: &Params, _: &Value) -> Answer {
+pub(super) fn config(_: &View<'_>, _: &Params, _: &Value) -> Answer {
     Ok(json!([{"uid": "1", "acctLv": "2", "posMode": "net_mode", "autoLoan": false, "level": "Lv1"}]).into())
 }

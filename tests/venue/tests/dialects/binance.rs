@@ -14,7 +14,7 @@ fn decimal(value: &Value) -> Decimal {
     value.as_str().unwrap_or_else(|| panic!("{value} is no text")).parse().unwrap()
 }
 
-async fn user_stream(venue: &Venue) -> Socket {
+pub(crate) async fn user_stream(venue: &Venue) -> Socket {
     let mut socket = Socket::open(venue, "/ws-api/v3").await;
     let signed = format!("apiKey=key&timestamp={}", venue.now_ms());
     let params = json!({"apiKey": "key", "timestamp": venue.now_ms(), "signature": hex(&signed)});

@@ -14,7 +14,7 @@ fn decimal(value: &Value) -> Decimal {
     value.as_str().unwrap_or_else(|| panic!("{value} is no text")).parse().unwrap()
 }
 
-async fn private(venue: &Venue, topics: Value) -> Socket {
+pub(crate) async fn private(venue: &Venue, topics: Value) -> Socket {
     let mut socket = Socket::open(venue, "/v5/private").await;
     let expires = venue.now_ms() + 10_000;
     let sign = hex(&format!("GET/realtime{expires}"));

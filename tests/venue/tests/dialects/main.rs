@@ -6,4 +6,5 @@ mod bybit;
 mod client;
 mod faults;
 mod okx;
+mod outside;
 mod process;
