@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use wasm_encoder::{
     Alias, BlockType, CodeSection, ComponentBuilder, ComponentExportKind, ComponentOuterAliasKind,
     CustomSection, Function, FunctionSection, Instruction, Module, ModuleArg, PrimitiveValType,
-    TypeSection, ValType,
+    RawSection, TypeSection, ValType,
 };
 
 const MANIFEST: &str = "name: made\nversion: 0.1.0\nworld: strategy\n\
@@ -47,6 +47,17 @@ pub fn functions(count: u32, body: &Function) -> Module {
     }
     let mut module = Module::new();
     module.section(&types).section(&functions).section(&code);
+    module
+}
+
+/// A module that declares so many types and uses none.
+pub fn types(count: u32) -> Module {
+    let mut types = TypeSection::new();
+    for _ in 0..count {
+        types.ty().function([], []);
+    }
+    let mut module = Module::new();
+    module.section(&types);
     module
 }
 
@@ -123,6 +134,19 @@ pub fn nested(depth: u32) -> Vec<u8> {
         inner = outer;
     }
     named_strategy(inner)
+}
+
+/// A type of an instance that declares a type of an instance that declares one: three bytes a level,
+/// which a parser reads by recursion.
+pub fn types_in_types(depth: usize) -> Vec<u8> {
+    const INSTANCE: u8 = 0x42;
+    const TYPE: u8 = 0x01;
+    let levels = [INSTANCE, 1, TYPE].repeat(depth);
+    // One type in the section, and in the innermost nothing.
+    let data = [&[1], &levels[..], &[INSTANCE, 0]].concat();
+    let mut bytes = named_strategy(ComponentBuilder::default());
+    crate::append(&mut bytes, &RawSection { id: 7, data: &data });
+    bytes
 }
 
 /// A list of lists of lists.

@@ -6,6 +6,7 @@
 #![allow(clippy::expect_used, clippy::print_stderr, reason = "a broken set-up fails the test")]
 
 pub mod bombs;
+pub mod corpus;
 mod desk;
 mod files;
 mod guests;

@@ -134,7 +134,7 @@ impl Stage {
             settle_ms: 1,
             rescan_ms: 200,
             lanes: 1,
-            compiler: None,
+            reader: None,
             instruments: vec![btc_usdt()],
             feeds: Vec::new(),
             plugin_feeds: Vec::new(),

@@ -2,22 +2,19 @@
 //! with the step that saw it, before anything of it is compiled.
 #![allow(clippy::expect_used, reason = "a test may fail")]
 
-use std::path::PathBuf;
-
 use wasm_encoder::{
     CanonicalOption, CodeSection, ComponentBuilder, ComponentExportKind, ComponentTypeRef,
     ComponentValType, ExportKind, ExportSection, Function, FunctionSection, Instruction,
     MemorySection, MemoryType, Module, ModuleArg, PrimitiveValType, RawSection, TypeSection,
     ValType,
 };
-use wickd_engine::{Admission, Refusal};
+use wickd_engine::{Admission, Refusal, describe};
 use wickd_model::Limits;
 use wickd_tests::{append, bombs, component_bytes, runtime, variant};
 
-/// The refusal of these bytes by the whole intake, where the child that would compile is a program that
-/// fails.
+/// The refusal of these bytes before anything is compiled.
 fn refused(bytes: &[u8]) -> Refusal {
-    refused_by(&admission().compiled_by(PathBuf::from("/bin/false")), bytes)
+    describe(bytes).map(drop).expect_err("it is no plugin")
 }
 
 fn admission() -> Admission {
@@ -44,8 +41,7 @@ fn is_invalid(bytes: &[u8], reason: &str) {
 
 /// What nothing is wrong with up to the compiler.
 fn would_be_compiled(bytes: &[u8]) {
-    let refused = refused(bytes);
-    assert_eq!(refused.step, "compile", "{refused}");
+    describe(bytes).map(drop).expect("it would be compiled");
 }
 
 fn nothing() -> Function {
@@ -185,6 +181,14 @@ fn functions_and_locals_are_counted() {
     let locals = |functions| bombs::holding(&bombs::functions(functions, &bombs::locals(50_000)));
     would_be_compiled(&locals(200));
     is_invalid(&locals(201), "more than 10000000 locals");
+}
+
+#[test]
+fn one_function_is_bounded_in_length_and_types_in_number() {
+    would_be_compiled(&bombs::holding(&bombs::functions(1, &bombs::branches(100, 1_000_000))));
+    let long = bombs::holding(&bombs::functions(1, &bombs::branches(100, 1_100_000)));
+    is_invalid(&long, "more than 1048576 bytes in one function");
+    is_invalid(&bombs::holding(&bombs::types(100_001)), "more than 100000 types");
 }
 
 #[test]

@@ -164,6 +164,11 @@ impl Desk {
         Ok((Self { thread: Some(thread), stop, hashes, error }, outboxes))
     }
 
+    /// Its thread, until it is stopped.
+    pub(crate) fn thread(&self) -> Option<&std::thread::JoinHandle<()>> {
+        self.thread.as_ref()
+    }
+
     /// The hashes so far.
     pub(crate) fn hashes(&self) -> IntentHashes {
         self.hashes.lock().unwrap_or_else(PoisonError::into_inner).clone()

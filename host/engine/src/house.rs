@@ -8,6 +8,7 @@
 use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::thread::JoinHandle;
 
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
@@ -16,10 +17,11 @@ use wickd_sandbox::{Batch, Runtime, RuntimeError};
 use wickd_store::{Folder, Note, Record, StoreError};
 
 use crate::clock::WallClock;
-use crate::control::{Control, LaneControl, SlotControl, Source, Standing, ToControl};
+use crate::control::{Control, LaneControl, Opening, SlotControl, Source, Standing, ToControl};
 use crate::desk::{Desk, IntentHashes, Outbox};
 use crate::edges::Edges;
-use crate::intake::{Admission, Compiler, Intake};
+use crate::ending::Ending;
+use crate::intake::{Admission, Intake, Reader};
 use crate::io::{FeedSummary, Tier, UtilitySummary};
 use crate::lane::{
     Account, Accounts, FEED_EVENTS, Gauge, Lane, LaneParts, MAIL_ENTRIES, Saved, SlotSetup, ToLane,
@@ -35,6 +37,8 @@ use crate::venue::{Running, Start, WireError, Wiring};
 
 /// Compiled code kept: some hundred plugins.
 const COMPILED_BYTES_MAX: u64 = 2 << 30;
+/// Refusals remembered: some thousand, which a start need not find again.
+const REFUSALS_BYTES_MAX: u64 = 1 << 20;
 /// Components kept for rolling back, beside those in use.
 const SHELF_COMPONENTS_MAX: usize = 64;
 
@@ -85,13 +89,15 @@ pub struct House {
     /// The slots, in the order of the configuration.
     pub slots: Vec<SlotShow>,
     own: Sender<ToControl>,
-    control: std::thread::JoinHandle<Vec<SlotControl>>,
+    control: JoinHandle<Vec<SlotControl>>,
     intake: Intake,
-    lanes: Vec<std::thread::JoinHandle<()>>,
+    lanes: Vec<JoinHandle<()>>,
     desk: Desk,
     venues: Running,
     tier: crate::io::Running,
     pump: Arc<OnceLock<Arc<PumpGauge>>>,
+    ending: Ending,
+    runtime: Runtime,
     notices: Notices,
     // Released last: another daemon may start once it is gone.
     folder: Option<Folder>,
@@ -148,6 +154,7 @@ impl House {
         let (notices, heard) = Notices::channel();
         let clock = edges.clock.clone();
         let runtime = Runtime::start()?;
+        let ending = Ending::default();
         let folder = open_state(&plan, &notices)?;
         let stores = Stores::open(folder.as_ref(), &notices);
         let stream_id = stream_id(&plan);
@@ -186,11 +193,12 @@ impl House {
         let pump = Arc::new(OnceLock::new());
         let admission = admission(&plan, &runtime, folder.as_ref(), &clock, &notices);
         let control = Control {
-            runtime,
+            runtime: runtime.clone(),
+            ending: ending.clone(),
             instruments: plan.instruments,
             limits: plan.limits,
             notices: notices.clone(),
-            clock,
+            clock: clock.clone(),
             lanes,
             slots,
             records: stores.records,
@@ -204,7 +212,10 @@ impl House {
             venues: ears,
             workers,
             seating: 0,
-            folders_read: false,
+            opening: Opening::default(),
+            supplied: false,
+            started_ns: clock.now_ns(),
+            wait_told: false,
             finishing: None,
         };
         let control =
@@ -219,10 +230,22 @@ impl House {
         )?;
         let slots = shown;
         let lanes = threads;
-        Ok((
-            Self { slots, own, control, intake, lanes, desk, venues, tier, pump, notices, folder },
-            heard,
-        ))
+        let house = Self {
+            slots,
+            own,
+            control,
+            intake,
+            lanes,
+            desk,
+            venues,
+            tier,
+            pump,
+            ending,
+            runtime,
+            notices,
+            folder,
+        };
+        Ok((house, heard))
     }
 
     /// Market events given to the lanes so far, and the event time of the last one.
@@ -236,6 +259,20 @@ impl House {
     /// Whether the run is over by itself.
     pub fn is_over(&self) -> bool {
         self.control.is_finished()
+    }
+
+    /// The thread that has ended though nothing told it to. The engine cannot go on without it, and
+    /// most of what it would do to end in order is as likely to wait for that thread for ever.
+    pub fn ended_early(&self) -> Option<String> {
+        let threads = self.lanes.iter().chain(self.desk.thread()).chain([self.intake.thread()]);
+        let threads = threads.chain(self.venues.threads()).chain(self.tier.threads());
+        let ended = threads.filter(|thread| thread.is_finished()).map(JoinHandle::thread);
+        let control = self.control.is_finished().then(|| self.control.thread());
+        let mut ended = ended.chain(control);
+        // Looked at in this order: a thread that was told to end is told after that was noted.
+        let ended = ended.next().map(|thread| thread.name().unwrap_or("without a name").to_owned());
+        let epoch = (!self.runtime.is_ticking()).then(|| "epoch".to_owned());
+        self.ending.early(ended.or(epoch))
     }
 
     /// Asks the run to end; [`Self::end`] waits for it.
@@ -264,6 +301,7 @@ impl House {
 
     /// Brings the run to its end: every slot stops, everything durable is written.
     pub fn end(mut self) -> Summary {
+        self.ending.begin();
         self.stop();
         self.intake.stop();
         // A thread that panicked has nothing left to say.
@@ -289,7 +327,7 @@ impl House {
 /// Lanes that run and have their slots, which are empty still.
 struct Started {
     lanes: Vec<LaneControl>,
-    threads: Vec<std::thread::JoinHandle<()>>,
+    threads: Vec<JoinHandle<()>>,
     taps: Vec<Tap>,
     slots: Vec<SlotControl>,
 }
@@ -331,7 +369,7 @@ fn start_lane(
     stream: &Stream,
     stores: &Stores,
     wiring: &mut Wiring,
-) -> Result<(LaneControl, std::thread::JoinHandle<()>, Tap), HouseError> {
+) -> Result<(LaneControl, JoinHandle<()>, Tap), HouseError> {
     let (feed_in, feed) = rtrb::RingBuffer::new(FEED_EVENTS);
     let (mail_in, mail) = rtrb::RingBuffer::new(MAIL_ENTRIES);
     let (reports, reports_out) = rtrb::RingBuffer::new(MAIL_ENTRIES);
@@ -449,8 +487,15 @@ fn admission(
         // A shelf that cannot be pruned only takes room.
         let _ = shelf.prune(SHELF_COMPONENTS_MAX, &[]);
     }
+    let refused = folder.and_then(|folder| told(folder.refusals(REFUSALS_BYTES_MAX), "refusals", notices));
     Admission {
-        compiler: Compiler { runtime: runtime.clone(), worker: plan.compiler.clone(), cache },
+        reader: Reader {
+            runtime: runtime.clone(),
+            worker: plan.reader.clone(),
+            cache: cache.map(Arc::new),
+            refused: refused.map(Arc::new),
+            stop: Arc::default(),
+        },
         limits: plan.limits,
         shelf,
         clock: clock.clone(),

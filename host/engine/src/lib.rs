@@ -11,6 +11,8 @@ mod control;
 mod denials;
 mod desk;
 mod edges;
+mod ending;
+mod fitness;
 mod house;
 mod intake;
 mod io;
@@ -23,19 +25,24 @@ mod pump;
 mod recover;
 #[doc(hidden)]
 pub mod rig;
+mod tryout;
 mod venue;
 
 pub use clock::WallClock;
 pub use desk::IntentHashes;
 pub use edges::Edges;
+pub use fitness::{Unfit, try_machine};
 pub use house::{House, HouseError, SlotShow, SlotSummary, Summary};
-pub use intake::{Admission, Cost, Plugin, Refusal};
+pub use intake::{
+    Admission, Cost, Description, Plugin, Refusal, describe, read_component, reading_budget_s,
+};
 pub use io::{FeedSummary, Hears, PluginFeedPlan, Post, UtilityPlan, UtilitySummary};
 pub use notice::{Detail, Notice, Severity};
 pub use orders::{AccountStop, PaperConfig, Reached, Stop};
 pub use plan::{Credentials, Plan, RestartPlan, SlotPlan};
 pub use pump::PumpGauge;
 pub use recover::verify;
+pub use tryout::{sample_instrument, try_plugin};
 pub use venue::{Probe, ProbeError, Streams, VenuePlan, WireError, client_text};
 
 /// A component's random numbers start from its bytes: the same in every run.

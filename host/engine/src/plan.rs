@@ -28,9 +28,9 @@ pub struct Plan {
     pub rescan_ms: u64,
     /// OS threads that run ticks.
     pub lanes: u32,
-    /// The program that compiles in a child process, called with `compile-worker`; `None` compiles
-    /// inside this process, for benchmarks.
-    pub compiler: Option<PathBuf>,
+    /// The program that reads components in a child process, called with `read-worker`; `None` reads
+    /// them inside this process, for benchmarks.
+    pub reader: Option<PathBuf>,
     /// What is traded; an instrument's id is its place.
     pub instruments: Vec<Instrument>,
     /// Where events come from: recordings and walks.

@@ -112,6 +112,11 @@ impl Stream {
         }
     }
 
+    /// Whether its events come when they come, whoever is there to handle them.
+    pub(crate) fn is_live(&self) -> bool {
+        matches!(self.origin, Origin::Live(_))
+    }
+
     /// Starts to pump.
     pub(crate) fn pump(
         self,
@@ -144,6 +149,10 @@ impl Stream {
 }
 
 impl Pump {
+    pub(crate) fn is_finished(&self) -> bool {
+        self.thread.is_finished()
+    }
+
     pub(crate) fn join(self) {
         self.stop.store(true, Ordering::Relaxed);
         // A pump that panicked has ended the stream all the same.

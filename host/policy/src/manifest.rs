@@ -110,8 +110,16 @@ impl Manifest {
     pub fn parse(yaml: &str) -> Result<Self, ManifestError> {
         let node =
             parse(yaml, MANIFEST_BYTES_MAX).map_err(|problem| ManifestError(vec![problem]))?;
+        Self::of(&node)
+    }
+
+    /// Reads a manifest whose text another process has parsed.
+    ///
+    /// # Errors
+    /// An unknown or missing key, a value out of its bounds.
+    pub fn of(node: &Node) -> Result<Self, ManifestError> {
         let mut problems = Problems::default();
-        let manifest = read(&node, &mut problems);
+        let manifest = read(node, &mut problems);
         match manifest {
             Some(manifest) if problems.is_empty() => Ok(manifest),
             _ => Err(ManifestError(problems.into_sorted())),

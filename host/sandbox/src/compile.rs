@@ -1,8 +1,8 @@
 //! WebAssembly to machine code.
 //!
-//! Compiling is the one step where a hostile file meets a large piece of software with no fuel to
-//! stop it. So [`compile_artefact`] is run in a child process under a deadline and a memory bound
-//! (the engine does that), and only its output comes back here.
+//! Compiling is the step where a hostile file meets a large piece of software with no fuel to stop it.
+//! So [`compile_artefact`] is run in a child process under a deadline and a memory bound (the engine
+//! does that), and only its output comes back here.
 
 use wasmtime::component::Component;
 
@@ -37,6 +37,12 @@ impl Artefact {
     /// For the cache.
     pub fn bytes(&self) -> &[u8] {
         &self.0
+    }
+}
+
+impl std::fmt::Debug for Artefact {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} bytes of machine code", self.0.len())
     }
 }
 

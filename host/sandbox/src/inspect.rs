@@ -17,10 +17,15 @@ const FUNCTIONS_MAX: u32 = 200_000;
 /// Locals in all functions, as declared: a file of 160 KB can declare a thousand million, each of which
 /// the compiler has to set to zero. An interpreter has less than one million.
 const LOCALS_MAX: u64 = 10_000_000;
+/// Longest body of one function, in bytes: the compiler's time and memory rise faster than the length.
+/// The longest of a Python interpreter has 200,000.
+const BODY_BYTES_MAX: usize = 1 << 20;
+/// Types declared in all modules and components: an interpreter has some thousand.
+const TYPES_MAX: u32 = 100_000;
 /// Imports shown and checked.
-const IMPORTS_MAX: usize = 256;
+pub const IMPORTS_MAX: usize = 256;
 /// Longest name of an import or export kept.
-const NAME_BYTES_MAX: usize = 128;
+pub const NAME_BYTES_MAX: usize = 128;
 
 /// Why bytes are not a plugin.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -77,10 +82,6 @@ pub enum InspectError {
 /// What a component says of itself.
 #[derive(Clone, Debug)]
 pub struct Inspection {
-    /// SHA-256 of the bytes.
-    pub digest: Digest,
-    /// Size of the file.
-    pub bytes: u64,
     /// What it exports.
     pub world: World,
     /// The version of `wit/` it was built for, as stamped.
@@ -98,17 +99,19 @@ pub fn sha256(bytes: &[u8]) -> Digest {
     Digest(Sha256::digest(bytes).into())
 }
 
-/// Validates every byte and reads the sections. Runs nothing, keeps nothing unbounded.
+/// Counts, validates every byte and reads the sections. Runs nothing, keeps nothing unbounded.
+///
+/// The parser goes down into nested types by recursion and the validator has no bound of time, so a
+/// daemon calls this in a child process only.
 pub fn inspect(bytes: &[u8]) -> Result<Inspection, InspectError> {
     recognise(bytes)?;
-    Validator::new_with_features(features()).validate_all(bytes).map_err(invalid)?;
+    // Counting first: it is one pass over the sections, and the validator's work is what is counted.
     let mut seen = Seen::default();
     for payload in Parser::new(0).parse_all(bytes) {
         seen.payload(payload.map_err(invalid)?)?;
     }
+    Validator::new_with_features(features()).validate_all(bytes).map_err(invalid)?;
     Ok(Inspection {
-        digest: sha256(bytes),
-        bytes: bytes.len() as u64,
         world: seen.world()?,
         wit: seen.wit.ok_or(InspectError::NoStamp)?,
         manifest: seen.manifest.ok_or(InspectError::NoManifest)?,
@@ -167,6 +170,7 @@ struct Seen {
     wit: Option<String>,
     functions: u32,
     locals: u64,
+    types: u32,
     tally: Tally,
 }
 
@@ -201,7 +205,14 @@ impl Seen {
                     return Err(InspectError::TooMany(format!("{FUNCTIONS_MAX} functions")));
                 }
             }
+            Payload::TypeSection(types) => self.types(types.count())?,
+            Payload::CoreTypeSection(types) => self.types(types.count())?,
+            Payload::ComponentTypeSection(types) => self.types(types.count())?,
             Payload::CodeSectionEntry(body) => {
+                if body.as_bytes().len() > BODY_BYTES_MAX {
+                    let most = format!("{BODY_BYTES_MAX} bytes in one function");
+                    return Err(InspectError::TooMany(most));
+                }
                 for locals in body.get_locals_reader().map_err(invalid)? {
                     self.locals += u64::from(locals.map_err(invalid)?.0);
                 }
@@ -217,6 +228,14 @@ impl Seen {
             _ => {}
         }
         Ok(())
+    }
+
+    fn types(&mut self, count: u32) -> Result<(), InspectError> {
+        self.types = self.types.saturating_add(count);
+        match self.types > TYPES_MAX {
+            true => Err(InspectError::TooMany(format!("{TYPES_MAX} types"))),
+            false => Ok(()),
+        }
     }
 
     fn canonical(&self, function: &wasmparser::CanonicalFunction) -> Result<(), InspectError> {

@@ -13,6 +13,7 @@ mod compile;
 mod convert;
 pub mod exchange;
 mod fault;
+mod fitness;
 mod guest;
 mod imports;
 mod inspect;
@@ -27,8 +28,9 @@ mod wasi;
 
 pub use cell::Host;
 pub use compile::{Artefact, Code, CompileError, compile_artefact};
+pub use fitness::Unfit;
 pub use guest::{IndicatorGuest, LoadError, Loaded, SignalGuest, SignalShape, StrategyGuest};
-pub use inspect::{InspectError, Inspection, inspect, sha256};
+pub use inspect::{IMPORTS_MAX, InspectError, Inspection, NAME_BYTES_MAX, inspect, sha256};
 pub use log::{Level, LogLine};
 pub use pack::{BATCH_EVENTS_MAX, Batch};
 pub use runtime::{Runtime, RuntimeError};

@@ -48,6 +48,11 @@ impl Runtime {
         Ok(Self { engine, ticker: None })
     }
 
+    /// Whether the ticker runs; without it no deadline ends.
+    pub fn is_ticking(&self) -> bool {
+        self.ticker.as_ref().is_some_and(|ticker| !ticker.thread.is_finished())
+    }
+
     pub(crate) fn engine(&self) -> &Engine {
         &self.engine
     }
@@ -93,6 +98,7 @@ fn config() -> Config {
 /// Moves the epoch once a millisecond until the last runtime is gone.
 struct Ticker {
     stop: Arc<AtomicBool>,
+    thread: std::thread::JoinHandle<()>,
 }
 
 impl Ticker {
@@ -108,11 +114,11 @@ impl Ticker {
                 }
             }
         };
-        std::thread::Builder::new()
+        let thread = std::thread::Builder::new()
             .name("epoch".into())
             .spawn(tick)
             .map_err(RuntimeError::Ticker)?;
-        Ok(Self { stop })
+        Ok(Self { stop, thread })
     }
 }
 

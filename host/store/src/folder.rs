@@ -103,6 +103,14 @@ impl Folder {
     pub fn blobs(&self, bytes_max: u64) -> Result<BlobCache, StoreError> {
         BlobCache::open(&self.dir.join("compiled"), bytes_max)
     }
+
+    /// The refusals of components by digest, `refused/`, at most `bytes_max` of them.
+    ///
+    /// # Errors
+    /// The folder cannot be made or cleared of leftovers.
+    pub fn refusals(&self, bytes_max: u64) -> Result<BlobCache, StoreError> {
+        BlobCache::open(&self.dir.join("refused"), bytes_max)
+    }
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::check::CheckArgs;
 use crate::exit;
 
 /// Runs trading plugins you do not trust, as WebAssembly components.
@@ -72,12 +73,8 @@ pub(crate) enum Command {
         #[arg(long, requires = "live_like")]
         venue: Option<PathBuf>,
     },
-    /// Take plugins through every step of intake, without running them
-    Check {
-        /// The components
-        #[arg(required = true)]
-        files: Vec<PathBuf>,
-    },
+    /// Take plugins through every step of intake and start them, without a daemon
+    Check(CheckArgs),
     /// Show what a plugin is, what it asks for and which limits hold
     Inspect {
         /// The component
@@ -94,9 +91,12 @@ pub(crate) enum Command {
     Journal(JournalCommand),
     /// List every limit of a plugin with its default and range
     Limits,
-    /// Compile a component from standard input to standard output; the daemon calls this itself
+    /// Read a component from standard input; the daemon calls this itself
     #[command(hide = true)]
-    CompileWorker,
+    ReadWorker {
+        /// The process that called it
+        parent: u32,
+    },
 }
 
 /// Where the configuration is.
@@ -181,6 +181,6 @@ mod tests {
     #[test]
     fn help_lists_the_exit_codes_and_hides_the_worker() {
         let help = Cli::command().render_long_help().to_string();
-        assert!(help.contains("75  in-use") && !help.contains("compile-worker"), "{help}");
+        assert!(help.contains("75  in-use") && !help.contains("read-worker"), "{help}");
     }
 }

@@ -31,6 +31,8 @@ pub(crate) enum Exit {
     NoInput = 66,
     /// A venue did not do what it was asked.
     VenueFailed = 69,
+    /// The system does not allow what every run needs.
+    UnfitSystem = 71,
     /// Something cannot be written.
     CannotWrite = 73,
     /// What is on disk cannot be read back, or journal and venue contradict each other.
@@ -42,7 +44,7 @@ pub(crate) enum Exit {
 }
 
 /// Code, its number, and what it means, for `--help`.
-const TABLE: [(Exit, &str, &str); 11] = [
+const TABLE: [(Exit, &str, &str); 12] = [
     (Exit::Ok, "ok", "it did what was asked; also when the reader of its output went away"),
     (Exit::Unexpected, "unexpected", "something nobody foresaw"),
     (Exit::Usage, "usage", "the command line is wrong"),
@@ -50,6 +52,7 @@ const TABLE: [(Exit, &str, &str); 11] = [
     (Exit::BadPlugin, "bad-plugin", "a plugin was refused, or fails its checks"),
     (Exit::NoInput, "no-input", "a file or folder on the command line is not there"),
     (Exit::VenueFailed, "venue-failed", "a venue did not do what it was asked"),
+    (Exit::UnfitSystem, "unfit-system", "the system forbids what every run needs"),
     (Exit::CannotWrite, "cannot-write", "something cannot be written"),
     (Exit::Damaged, "damaged", "the state cannot be read back, or contradicts the venue"),
     (Exit::InUse, "in-use", "another wickd has the state folder"),
@@ -169,6 +172,12 @@ impl From<StoreError> for Failure {
         let text = error.to_string();
         let causes = error.source().map(chain).unwrap_or_default();
         Failure { causes, ..Failure::new(exit, text).hint(hint) }
+    }
+}
+
+impl From<wickd_engine::Unfit> for Failure {
+    fn from(unfit: wickd_engine::Unfit) -> Self {
+        Failure::new(Exit::UnfitSystem, unfit.reason).hint(unfit.fix)
     }
 }
 

@@ -6,6 +6,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic"))]
 
 mod adapter;
+mod check;
 mod cli;
 mod config;
 mod config_check;
@@ -33,8 +34,8 @@ fn main() -> ExitCode {
     // Clap answers `--help`, and a wrong command line with code 2, by itself.
     let cli = Cli::parse();
     let terminal = Terminal::new(cli.output);
-    if matches!(cli.command, Command::CompileWorker) {
-        return match worker::compile() {
+    if let Command::ReadWorker { parent } = cli.command {
+        return match worker::read(parent) {
             Ok(exit) => exit.into(),
             Err(failure) => {
                 terminal.tell(&worker::said(&failure));
@@ -62,7 +63,7 @@ fn command(command: Command, terminal: &Terminal) -> Result<Exit, Failure> {
                 false => demo::demo(terminal, &stage),
             }
         }
-        Command::Check { files } => plugin::check(terminal, &files),
+        Command::Check(args) => check::check(terminal, &args),
         Command::Inspect { file } => plugin::show(terminal, &file),
         Command::Adapter(command) => adapter::command(terminal, &command),
         Command::Config(ConfigCommand::Check(path)) => config_check::check(terminal, &path.config),
@@ -72,6 +73,6 @@ fn command(command: Command, terminal: &Terminal) -> Result<Exit, Failure> {
             Ok(Exit::Ok)
         }
         // `main` has answered it, before anything that could print to its pipe.
-        Command::CompileWorker => Ok(Exit::Ok),
+        Command::ReadWorker { .. } => Ok(Exit::Ok),
     }
 }

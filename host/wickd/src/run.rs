@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::Duration;
 
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
@@ -23,6 +24,9 @@ use crate::terminal::Terminal;
 
 /// Files up to this size are counted for the progress of their replay; longer ones take too long.
 const COUNTED_BYTES_MAX: u64 = 64 << 20;
+
+/// How long an engine that has lost a thread may take to end in order.
+const BROKEN_END: Duration = Duration::from_secs(3);
 
 /// Runs the daemon.
 pub(crate) fn run(terminal: &Terminal, path: &Path) -> Result<Exit, Failure> {
@@ -76,14 +80,41 @@ pub(crate) fn house(
     stop: &Stop,
     mut each: impl FnMut(&House, Option<&Notice>) -> Result<(), Failure>,
 ) -> Result<Over, Failure> {
-    let (house, notices) = House::start(compiled_by_child(config.plan.clone())?, Edges::system())?;
+    let plan = read_by_child(config.plan.clone())?;
+    wickd_engine::try_machine(&plan)?;
+    let (house, notices) = House::start(plan, Edges::system())?;
     let mut screen = Screen::new(terminal, config, &house, events_in(&config.plan));
     let outcome = watch(&house, &notices, stop, &mut screen, &mut each);
+    let early = house.ended_early().map(|thread| ended_early(&thread));
+    if early.is_some() {
+        end_within(BROKEN_END);
+    }
     let summary = house.end();
     let last: Vec<Notice> = notices.try_iter().collect();
     last.iter().for_each(|notice| screen.notice(notice));
     screen.close();
-    outcome.map(|()| Over { summary, last })
+    match early {
+        Some(failure) => Err(failure),
+        None => outcome.map(|()| Over { summary, last }),
+    }
+}
+
+/// A thread without which the engine cannot go on.
+fn ended_early(thread: &str) -> Failure {
+    let text = format!("wickd ends, because its thread `{thread}` ended by itself");
+    let hint = "report it with the lines before; nothing durable is lost, so let the service \
+                manager start it again";
+    Failure::new(Exit::Unexpected, text).hint(hint)
+}
+
+/// Ends the process after a while: what is left of the engine may wait for the missing thread.
+fn end_within(wait: Duration) {
+    let end = move || {
+        std::thread::sleep(wait);
+        std::process::exit(Exit::Unexpected as i32)
+    };
+    // Without a thread for it the end is waited for as ever.
+    let _ = std::thread::Builder::new().name("last-resort".into()).spawn(end);
 }
 
 fn watch(
@@ -102,6 +133,9 @@ fn watch(
             }
             Err(RecvTimeoutError::Timeout) => {
                 house.check();
+                if house.ended_early().is_some() {
+                    return Ok(());
+                }
                 each(house, None)?;
             }
             // Control has ended, and so will the loop.
@@ -116,15 +150,19 @@ fn watch(
     Ok(())
 }
 
-/// Plugins are compiled by this program as its own child.
-pub(crate) fn compiled_by_child(plan: Plan) -> Result<Plan, Failure> {
-    Ok(Plan { compiler: Some(compiler()?), ..plan })
+/// Components are read by this program as its own child.
+pub(crate) fn read_by_child(plan: Plan) -> Result<Plan, Failure> {
+    Ok(Plan { reader: Some(reader()?), ..plan })
 }
 
-/// The program that compiles: this one.
-pub(crate) fn compiler() -> Result<PathBuf, Failure> {
+/// The program that reads components: this one, even after another was installed in its place.
+pub(crate) fn reader() -> Result<PathBuf, Failure> {
+    let running = Path::new("/proc/self/exe");
+    if running.exists() {
+        return Ok(running.to_owned());
+    }
     std::env::current_exe().map_err(|error| {
-        Failure::of(Exit::Unexpected, "cannot find the program for compiling", &error)
+        Failure::of(Exit::Unexpected, "cannot find the program that reads plugins", &error)
     })
 }
 

@@ -61,8 +61,8 @@ impl Control {
         depth: u32,
     ) -> Result<Box<[NodeId]>, Unprepared> {
         if depth > DEPTH_MAX {
-            let text = format!("inputs of inputs go deeper than {DEPTH_MAX}");
-            return Err(Unprepared::Missing(text));
+            let what = format!("inputs of inputs go deeper than {DEPTH_MAX}");
+            return Err(Unprepared::Missing { what, plugin: None });
         }
         // All wishes first: an input that is missing must not leave others behind, unused.
         let wishes: Result<Vec<Wish>, Unprepared> =
@@ -71,14 +71,15 @@ impl Control {
     }
 
     fn wish(&self, asks: &Plugin, input: &Input) -> Result<Wish, Unprepared> {
-        let missing = |text: String| Unprepared::Missing(text);
+        let missing = |what: String| Unprepared::Missing { what, plugin: None };
         let name: PluginName = input.plugin.parse().map_err(|error| {
             missing(format!("it asks for an input named `{}`: {error}", input.plugin))
         })?;
         let range = asks.manifest.requires.get(&name).cloned().unwrap_or(VersionReq::STAR);
         let Some(plugin) = self.registry.best(&name, &range, &BTreeSet::new()) else {
             let there = self.registry.versions(&name);
-            return Err(missing(format!("for the input `{name}` {range} (there: {there})")));
+            let what = format!("for the input `{name}` {range} (there: {there})");
+            return Err(Unprepared::Missing { what, plugin: Some(name) });
         };
         let config = Kitchen::input_config(&plugin, &input.params)?;
         let source = match plugin.manifest.world {
@@ -109,8 +110,8 @@ impl Control {
         // Making it may have made its own inputs first, so its number is known only now.
         let id = self.lanes[lane].nodes.len();
         if id == NODES_MAX {
-            let text = format!("the lane has {NODES_MAX} shared inputs already");
-            return Err(Unprepared::Missing(text));
+            let what = format!("the lane has {NODES_MAX} shared inputs already");
+            return Err(Unprepared::Missing { what, plugin: None });
         }
         let Wish { plugin, range, config, instrument, source } = wish;
         let supervision = Supervision::new(RestartPlan::default(), id as u64);

@@ -5,6 +5,7 @@
 //! instances, warming them up, writing, dropping. Deliberately absent: ticks.
 
 mod inputs;
+mod opening;
 mod prepare;
 mod registry;
 mod seating;
@@ -18,11 +19,12 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::Duration;
 
-use wickd_model::{Event, Instrument, Limits, SlotName};
+use wickd_model::{Event, Instrument, Limits, SlotName, printable};
 use wickd_sandbox::{Batch, Runtime};
 use wickd_store::{Audit, AuditEntry, Journal, Note, Record, Snapshots};
 
 use crate::clock::WallClock;
+use crate::ending::Ending;
 use crate::intake::Plugin;
 use crate::io::{BarEars, Worker};
 use crate::lane::{FromLane, ToLane, Waker};
@@ -32,6 +34,7 @@ use crate::pump::{Pump, Stream, Tap};
 use crate::venue::Ear;
 
 use inputs::NodeControl;
+pub(crate) use opening::{Opening, Reading};
 pub(crate) use prepare::{Kitchen, Prepared};
 use registry::Registry;
 use seating::Pending;
@@ -42,14 +45,20 @@ const LOOK: Duration = Duration::from_millis(2);
 /// How long a lane may stand still at the end of a run until control goes on without it.
 const FINISH_DEADLINE_NS: u64 = 20_000_000_000;
 
+/// How long a market that goes on by itself waits for plugins, and after which it is told what any
+/// market waits for: longer than all of a desk's own plugins take to compile.
+const PATIENCE_NS: u64 = 10_000_000_000;
+/// Files named of those that are waited for.
+const AWAITED_SHOWN: usize = 8;
+
 /// What control is told.
 pub(crate) enum ToControl {
     /// A plugin passed intake.
     Admitted(Arc<Plugin>),
     /// A file has gone.
     Gone(PathBuf),
-    /// Every file that was there at the start has been read.
-    FoldersRead,
+    /// What has become of a file that was there at the start.
+    Reading(Reading),
     /// The feeds have ended.
     FeedsOver,
     /// Return a slot to its previous generation.
@@ -114,6 +123,7 @@ pub(crate) struct Source {
 /// Control's state; its own thread is the only one that ever sees it.
 pub(crate) struct Control {
     pub(crate) runtime: Runtime,
+    pub(crate) ending: Ending,
     pub(crate) instruments: Vec<Instrument>,
     pub(crate) limits: Limits,
     pub(crate) notices: Notices,
@@ -135,7 +145,13 @@ pub(crate) struct Control {
     pub(crate) workers: Vec<Worker>,
     /// Generations sent to empty slots and not confirmed yet.
     pub(crate) seating: u32,
-    pub(crate) folders_read: bool,
+    /// Which files the market still waits for.
+    pub(crate) opening: Opening,
+    /// The slots have what there is for them; the market may start.
+    pub(crate) supplied: bool,
+    pub(crate) started_ns: u64,
+    /// It was said what the market waits for.
+    pub(crate) wait_told: bool,
     /// The run is ending: when the slots last heard something, and how much they had heard.
     pub(crate) finishing: Option<(u64, u64)>,
 }
@@ -147,10 +163,11 @@ impl Control {
         loop {
             match self.mail.recv_timeout(LOOK) {
                 Ok(mail) => self.take(mail),
-                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Timeout) => self.mind_the_pump(),
                 Err(RecvTimeoutError::Disconnected) => self.finish(),
             }
             self.read_reports();
+            self.supply_the_slots();
             self.start_the_market();
             self.supervise();
             if self.is_over() {
@@ -163,15 +180,26 @@ impl Control {
         self.slots
     }
 
+    /// A pump says that the feeds are over before it ends. One that ended without a word panicked.
+    fn mind_the_pump(&mut self) {
+        let ended = self.pump.as_ref().is_some_and(Pump::is_finished);
+        if !ended || self.finishing.is_some() {
+            return;
+        }
+        match self.mail.try_recv() {
+            Ok(mail) => self.take(mail),
+            Err(_) => {
+                self.ending.early(Some("pump".to_owned()));
+                self.finish();
+            }
+        }
+    }
+
     fn take(&mut self, mail: ToControl) {
         match mail {
             ToControl::Admitted(plugin) => self.admitted(plugin),
             ToControl::Gone(path) => self.gone(&path),
-            ToControl::FoldersRead => {
-                self.folders_read = true;
-                (0..self.slots.len()).for_each(|place| self.consider(place));
-                self.say_who_waits();
-            }
+            ToControl::Reading(reading) => self.opening.take(reading),
             ToControl::FeedsOver => {
                 self.say(Notice::info("feeds-over", "the feeds have ended"));
                 self.finish();
@@ -181,11 +209,47 @@ impl Control {
         }
     }
 
-    /// The market starts once every file has been read and every slot that can be seated is: so the
-    /// first event finds the same house in every run.
+    /// The slots get what there is for them once no file is left that one of them could need: so the
+    /// first event of a recording finds the same slots in every run. A market that goes on by itself
+    /// waits [`PATIENCE_NS`] for that and no longer; what comes then is seated while it runs.
+    fn supply_the_slots(&mut self) {
+        if self.supplied || self.finishing.is_some() {
+            return;
+        }
+        let Some(awaited) = self.awaited() else { return };
+        let goes_on = self.source.as_ref().is_some_and(|source| source.stream.is_live());
+        let late = self.clock.now_ns().saturating_sub(self.started_ns) > PATIENCE_NS;
+        if late && !self.wait_told && !awaited.is_empty() {
+            self.wait_told = true;
+            let what = if goes_on { "opens without" } else { "waits for" };
+            self.say(Notice::warn("market-waits", format!("the market {what} {}", list(&awaited))));
+        }
+        let enough = late && goes_on;
+        if !awaited.is_empty() && !enough {
+            return;
+        }
+        self.supply_all();
+        // What a slot turned out to miss may be among the files that nobody seemed to use.
+        let awaited = self.awaited().unwrap_or_default();
+        if awaited.is_empty() || enough {
+            self.supplied = true;
+            self.say_who_waits();
+        }
+    }
+
+    fn awaited(&self) -> Option<Vec<PathBuf>> {
+        let slots = self.slots.iter();
+        let slots = slots.flat_map(|slot| [Some(&slot.plan.plugin), slot.misses.as_ref()]).flatten();
+        let venues = self.venues.iter().map(|venue| &venue.plugin);
+        let workers = self.workers.iter().map(|worker| &worker.plugin);
+        let named = slots.chain(venues).chain(workers).cloned().collect();
+        Some(self.opening.awaited(named)?.into_iter().cloned().collect())
+    }
+
+    /// The market starts once every slot that can be seated is.
     fn start_the_market(&mut self) {
         let waiting = self.lanes.iter().any(|lane| !lane.awaiting.is_empty());
-        if !self.folders_read || self.seating > 0 || waiting || self.finishing.is_some() {
+        if !self.supplied || self.seating > 0 || waiting || self.finishing.is_some() {
             return;
         }
         let Some(Source { stream, taps, bars, speed }) = self.source.take() else { return };
@@ -214,6 +278,7 @@ impl Control {
         if self.finishing.is_some() {
             return;
         }
+        self.ending.begin();
         self.finishing = Some((self.clock.now_ns(), 0));
         self.source = None;
         if let Some(pump) = &self.pump {
@@ -285,5 +350,16 @@ impl Control {
         self.source
             .as_ref()
             .map_or_else(Vec::new, |source| source.stream.past.iter().copied().collect())
+    }
+}
+
+/// The first of these files, and how many more there are.
+fn list(paths: &[PathBuf]) -> String {
+    let names = paths.iter().take(AWAITED_SHOWN);
+    let names = names.map(|path| printable(path.as_os_str().as_encoded_bytes(), 120));
+    let shown = names.collect::<Vec<_>>().join(", ");
+    match paths.len().saturating_sub(AWAITED_SHOWN) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
     }
 }

@@ -3,7 +3,7 @@
 //! Comes in: a plugin and a slot's plan. Goes out: a [`Body`], or why there is none. It all happens
 //! away from the lanes; a plugin that hangs or fails here has disturbed nobody.
 
-use wickd_model::{Entry, Fault, Instrument, InstrumentId, Issue, Limits, Needs};
+use wickd_model::{Entry, Fault, Instrument, InstrumentId, Issue, Limits, Needs, PluginName};
 use wickd_policy::params::Setting;
 use wickd_policy::yaml::Problem;
 use wickd_sandbox::{IndicatorGuest, Runtime, SignalGuest, StrategyGuest};
@@ -27,9 +27,14 @@ pub(crate) enum Unprepared {
     /// It is no strategy.
     #[error("it is no {0} plugin")]
     World(&'static str),
-    /// An input is not there; it may come.
-    #[error("{0}")]
-    Missing(String),
+    /// Something is not there; it may come.
+    #[error("{what}")]
+    Missing {
+        /// What is not there.
+        what: String,
+        /// Its name, where it is an input.
+        plugin: Option<PluginName>,
+    },
 }
 
 fn problems(problems: &[Problem]) -> String {
@@ -120,7 +125,8 @@ impl Kitchen<'_> {
         source: wickd_model::Source,
     ) -> Result<Node, Unprepared> {
         let Some(of) = self.instruments.get(instrument as usize) else {
-            return Err(Unprepared::Missing(format!("there is no instrument {instrument}")));
+            let what = format!("there is no instrument {instrument}");
+                return Err(Unprepared::Missing { what, plugin: None });
         };
         let limits = self.limits_of(plugin);
         let seat = Seat::new(limits.signals_per_call);

@@ -10,9 +10,9 @@ use std::sync::Arc;
 
 use wickd_model::{Event, PluginName};
 
-use super::Control;
 use super::prepare::{Kitchen, Prepared, Unprepared};
 use super::slot::Running;
+use super::{Control, Reading};
 use crate::intake::Plugin;
 use crate::lane::{Body, HISTORY_EVENTS, NodeId, ToLane};
 use crate::notice::{Detail, Notice};
@@ -52,6 +52,14 @@ impl Control {
                 return;
             }
         }
+        let (path, name) = (plugin.path.clone(), plugin.manifest.name.clone());
+        let requires = plugin.manifest.requires.keys().cloned().collect();
+        self.opening.take(Reading::Described { path: path.clone(), plugin: name, requires });
+        self.opening.take(Reading::Done(path));
+        if !self.supplied {
+            // Which of two versions is read first must not matter.
+            return;
+        }
         self.inputs_changed(&plugin);
         for venue in &self.venues {
             let best = self.registry.best(&venue.plugin, &venue.range, &BTreeSet::new());
@@ -66,7 +74,24 @@ impl Control {
         }
     }
 
+    /// Gives everybody what is best for them now.
+    pub(super) fn supply_all(&mut self) {
+        for venue in &self.venues {
+            if let Some(best) = self.registry.best(&venue.plugin, &venue.range, &BTreeSet::new()) {
+                // A venue that has ended needs no adapter.
+                let _ = venue.input.send(Input::Adapter(best));
+            }
+        }
+        for worker in &mut self.workers {
+            worker.employ(self.registry.best(&worker.plugin, &worker.range, &BTreeSet::new()));
+        }
+        for place in 0..self.slots.len() {
+            self.consider(place);
+        }
+    }
+
     pub(super) fn gone(&mut self, path: &Path) {
+        self.opening.take(Reading::Done(path.to_owned()));
         let Some(plugin) = self.registry.remove(path) else { return };
         let notice = Notice::info("file-gone", "its file was removed")
             .plugin(plugin.label(), plugin.digest)
@@ -152,7 +177,7 @@ impl Control {
     /// Prepares a generation from these bytes and sends it to the slot's lane.
     pub(super) fn supply(&mut self, place: usize, plugin: &Arc<Plugin>) {
         if let Err(unmet) = self.requirements(plugin) {
-            return self.unprepared(place, plugin, Unprepared::Missing(unmet));
+            return self.unprepared(place, plugin, Unprepared::Missing { what: unmet, plugin: None });
         }
         let generation = self.slots[place].generations + 1;
         let prepared = self.kitchen().strategy(plugin, &self.slots[place].plan, generation);
@@ -352,9 +377,10 @@ impl Control {
         let slot = &mut self.slots[place];
         slot.offered = None;
         let name = slot.plan.name.clone();
-        if let Unprepared::Missing(what) = &why {
-            // Until every file has been read, what is missing is probably the next one.
-            if !self.folders_read {
+        if let Unprepared::Missing { what, plugin: missed } = &why {
+            // Until the folders have been read, what is missing is probably the next one.
+            if !self.supplied {
+                slot.misses = missed.clone();
                 return;
             }
             if slot.waits_for.as_ref() != Some(what) {

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use wickd_model::Digest;
+use wickd_model::{Digest, PluginName};
 
 use crate::intake::Plugin;
 use crate::lane::{Accounts, Gauge, Saved};
@@ -63,6 +63,8 @@ pub(crate) struct SlotControl {
     pub(crate) log_dropped: u64,
     /// What it waits for, so that it is said once.
     pub(crate) waits_for: Option<String>,
+    /// The input that was not there when it was to be seated.
+    pub(crate) misses: Option<PluginName>,
     pub(crate) stopping: bool,
 }
 
@@ -110,6 +112,7 @@ impl SlotControl {
             catch_ups: 0,
             log_dropped: 0,
             waits_for: None,
+            misses: None,
             stopping: false,
         }
     }

@@ -1,30 +1,31 @@
 //! What a component says of itself, and what it may import: decided before it is compiled.
 //!
-//! Comes in: an inspection and perhaps a sidecar. Goes out: its manifest with the operator's limits, or
-//! a refusal. Deliberately absent: reading files, and running anything.
+//! Comes in: a description and perhaps a sidecar. Goes out: its manifest with the operator's limits, or
+//! a refusal. The child asks before it compiles, the daemon asks again, because it does not believe the
+//! child. Deliberately absent: reading files, and running anything.
 
 use wickd_policy::{LimitsPatch, Manifest};
-use wickd_sandbox::Inspection;
 
+use super::answer::Description;
 use super::{Refusal, house_version};
 
 /// Version stamp, manifest, sidecar and the requirement on the house itself.
 pub(super) fn described(
-    inspection: &Inspection,
+    description: &Description,
     sidecar: Option<&[u8]>,
 ) -> Result<(Manifest, LimitsPatch), Refusal> {
-    wickd_policy::wit_compatible(&inspection.wit).map_err(|error| {
+    wickd_policy::wit_compatible(&description.wit).map_err(|error| {
         Refusal::new("version", error, "build it with the SDK of this wickd's version")
     })?;
-    let manifest = Manifest::parse(&inspection.manifest).map_err(|error| {
+    let manifest = Manifest::of(&description.manifest).map_err(|error| {
         let reason = format!("the embedded plugin.yaml: {error}");
         Refusal::new("manifest", reason, "mend the plugin's plugin.yaml and build it again")
     })?;
-    if manifest.world != inspection.world {
+    if manifest.world != description.world {
         let reason = format!(
             "plugin.yaml says `world: {}`, the component exports `{}`",
             manifest.world.name(),
-            inspection.world.name()
+            description.world.name()
         );
         return Err(Refusal::new("world", reason, "make them agree and build it again"));
     }
@@ -51,14 +52,14 @@ pub(super) fn described(
 }
 
 /// What it imports against what its world may have.
-pub(super) fn rights(inspection: &Inspection) -> Result<(), Refusal> {
-    for import in &inspection.imports {
+pub(super) fn rights(description: &Description) -> Result<(), Refusal> {
+    for import in &description.imports {
         let leads_out = wickd_egress::refuse(import);
-        if let Some(refusal) = leads_out.filter(|_| !inspection.world.calls_out()) {
+        if let Some(refusal) = leads_out.filter(|_| !description.world.calls_out()) {
             let fix = "remove what uses the network from the plugin";
             return Err(Refusal::new("rights", refusal, fix));
         }
-        wickd_policy::imports_allowed(inspection.world, import).map_err(|denial| {
+        wickd_policy::imports_allowed(description.world, import).map_err(|denial| {
             let reason = format!("import `{}`: {}", denial.import, denial.reason);
             Refusal::new("rights", reason, denial.fix)
         })?;

@@ -1,12 +1,17 @@
-//! The way of one dropped file: watch, settle, read once, validate, version, world, manifest, rights,
-//! compile, link, ask for its parameters. Each step can refuse, with its reason and a fix.
+//! The way of one dropped file: watch, settle, read once, [in a child: validate, version, world,
+//! manifest, rights, compile, link], load, link, ask for its parameters. Each step can refuse, with its
+//! reason and a fix.
 //!
 //! Comes in: folders. Goes out: plugins ready to be instantiated, and refusals. Everything is done
 //! with the bytes that were read once: the file is not opened again. Deliberately absent: slots, and
 //! any effect on what runs; a refused file changes nothing.
 
-mod compile;
+mod answer;
+mod child;
 mod described;
+mod folders;
+mod reader;
+mod thread;
 mod watch;
 
 use std::fs::File;
@@ -14,29 +19,31 @@ use std::io::Read;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::time::{Duration, Instant};
 
-use notify::event::{AccessKind, AccessMode};
-use notify::{EventKind, Watcher};
 use semver::Version;
 use wickd_model::{Digest, Fault, Issue, Limits, PluginName, Spec, World};
 use wickd_policy::params::Schema;
 use wickd_policy::{LimitsPatch, MANIFEST_BYTES_MAX, Manifest};
 use wickd_sandbox::{
-    IndicatorGuest, Loaded, Runtime, SignalGuest, StrategyGuest, exchange::ExchangeGuest, inspect,
+    IndicatorGuest, Loaded, Runtime, SignalGuest, StrategyGuest, exchange::ExchangeGuest, sha256,
 };
 use wickd_store::{BlobCache, Shelf};
 
-pub(crate) use compile::Compiler;
+pub use answer::Description;
+use child::no_link;
+pub use child::{describe, read_component};
+pub use reader::reading_budget_s;
+pub(crate) use reader::{Reader, Unread, try_child};
 use described::{described, rights};
-use watch::{Change, Watch, sidecar};
+pub(crate) use thread::Intake;
+use watch::sidecar;
 
 use crate::clock::WallClock;
-use crate::control::ToControl;
 use crate::io;
 use crate::lane::Seat;
-use crate::notice::{Detail, Notice, Notices};
+
+/// Stack for loading and linking, in bytes: four times that of the child, which has done both before.
+const STACK_BYTES: usize = 64 << 20;
 
 /// A plugin that passed every step.
 pub struct Plugin {
@@ -44,6 +51,10 @@ pub struct Plugin {
     pub manifest: Manifest,
     /// SHA-256 of its bytes.
     pub digest: Digest,
+    /// Size of its file.
+    pub bytes: u64,
+    /// What its component says of itself.
+    pub description: Description,
     /// Linked into its world.
     pub(crate) loaded: Loaded<Seat>,
     /// Its parameters.
@@ -93,7 +104,17 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    fn new(step: &'static str, reason: impl ToString, fix: impl Into<String>) -> Self {
+    /// Every step that can refuse.
+    pub(crate) const STEPS: [&'static str; 9] = [
+        "read", "validate", "version", "manifest", "world", "rights", "compile", "link", "schema",
+    ];
+
+    /// A panic of wickd's own at a file, which ends with the reading of it.
+    pub(crate) fn own_failure() -> Self {
+        Self::new("link", "wickd itself failed at it and is unharmed", "report it with the file")
+    }
+
+    pub(crate) fn new(step: &'static str, reason: impl ToString, fix: impl Into<String>) -> Self {
         Self { step, reason: reason.to_string(), fix: fix.into() }
     }
 }
@@ -113,7 +134,7 @@ pub struct Cost {
 
 /// Whatever the steps need.
 pub struct Admission {
-    pub(crate) compiler: Compiler,
+    pub(crate) reader: Reader,
     pub(crate) limits: Limits,
     pub(crate) shelf: Option<Shelf>,
     pub(crate) clock: WallClock,
@@ -122,13 +143,15 @@ pub struct Admission {
 impl Admission {
     /// Admission without a daemon around it: for checking a file.
     pub fn alone(runtime: Runtime, limits: Limits, cache: Option<BlobCache>) -> Self {
-        let compiler = Compiler { runtime, worker: None, cache };
-        Self { compiler, limits, shelf: None, clock: WallClock::system() }
+        let cache = cache.map(Arc::new);
+        let stop = Arc::default();
+        let reader = Reader { runtime, worker: None, cache, refused: None, stop };
+        Self { reader, limits, shelf: None, clock: WallClock::system() }
     }
 
-    /// The same, with this program as the compiler's child process, as the daemon has it.
-    pub fn compiled_by(mut self, worker: PathBuf) -> Self {
-        self.compiler.worker = Some(worker);
+    /// The same, with this program as the child process that reads, as the daemon has it.
+    pub fn read_by(mut self, worker: PathBuf) -> Self {
+        self.reader.worker = Some(worker);
         self
     }
 
@@ -137,51 +160,90 @@ impl Admission {
     /// # Errors
     /// The first step that refuses.
     pub fn admit(&self, path: &Path, rank: usize) -> Result<(Plugin, Cost), Box<Refusal>> {
+        self.read(path, rank, &|_| {}).map_err(|unread| {
+            Box::new(match unread {
+                Unread::Refused(refusal) => refusal,
+                Unread::Machine { reason, fix } => Refusal::new("read", reason, fix),
+                Unread::Stopped => Refusal::new("read", "wickd stops", "start it again"),
+            })
+        })
+    }
+
+    /// The same for the daemon, which is told what a plugin is before it is compiled, and tells what
+    /// the machine could not do from what the plugin is refused for.
+    pub(crate) fn read(
+        &self,
+        path: &Path,
+        rank: usize,
+        described: &(dyn Fn(&Description) + Sync),
+    ) -> Result<(Plugin, Cost), Unread> {
         let bytes = read_once(path, self.limits.component_bytes, "component_bytes")?;
         let sidecar = match sidecar(path) {
             Some(path) => Some(read_once(&path, MANIFEST_BYTES_MAX as u64, "")?),
             None => None,
         };
-        self.admit_bytes(&bytes, sidecar.as_deref(), path, rank).map_err(Box::new)
+        let admit = || self.admit_bytes(bytes, sidecar.as_deref(), path, rank, described);
+        self.on_a_stack_of_its_own(admit)
+    }
+
+    /// Works on a thread with more stack than the child had: a type that is nested too deep for this
+    /// one has ended the child before. A panic ends the work and nothing else.
+    fn on_a_stack_of_its_own<T: Send>(
+        &self,
+        work: impl FnOnce() -> Result<T, Unread> + Send,
+    ) -> Result<T, Unread> {
+        std::thread::scope(|threads| {
+            let thread = std::thread::Builder::new().name("admission".into());
+            let started = thread.stack_size(STACK_BYTES).spawn_scoped(threads, work);
+            let started = started.map_err(|error| Unread::Machine {
+                reason: format!("no thread starts: {error}"),
+                fix: "raise the limit of threads (`TasksMax=` of the unit, `ulimit -u`)",
+            })?;
+            started.join().unwrap_or_else(|_| Err(Refusal::own_failure().into()))
+        })
     }
 
     fn admit_bytes(
         &self,
-        bytes: &[u8],
+        bytes: Vec<u8>,
         sidecar: Option<&[u8]>,
         path: &Path,
         rank: usize,
-    ) -> Result<(Plugin, Cost), Refusal> {
-        let inspection = inspect(bytes).map_err(|error| {
-            let fix = "build it again with `cargo build --profile guest --target wasm32-wasip2`, \
-                       and copy it whole: `install` or `mv`, not an editor";
-            Refusal::new("validate", error, fix)
-        })?;
-        let (manifest, patch) = described(&inspection, sidecar)?;
-        rights(&inspection)?;
-        let now = self.clock.now_ns();
-        let compiled = self.compiler.code(inspection.digest, bytes, now).map_err(|error| {
-            Refusal::new("compile", chain(&error), "build it smaller, or with another toolchain")
-        })?;
-        let loaded = Loaded::link(&self.compiler.runtime, &compiled.code, inspection.world)
-            .map_err(|error| {
-                let fix = "build it against the `wit/` of this wickd; do not edit the bindings";
-                Refusal::new("link", chain(&error), fix)
-            })?;
+        told: &(dyn Fn(&Description) + Sync),
+    ) -> Result<(Plugin, Cost), Unread> {
+        let (digest, size, now) = (sha256(&bytes), bytes.len() as u64, self.clock.now_ns());
+        let bytes = Arc::new(bytes);
+        let read = self.reader.read(digest, bytes.clone(), now, told)?;
+        let (manifest, patch) = described(&read.description, sidecar)?;
+        rights(&read.description)?;
+        let runtime = &self.reader.runtime;
+        let loaded = Loaded::link(runtime, &read.code, read.description.world)
+            .map_err(|error| no_link(&error))?;
         let limits = patch.over(self.limits);
-        let schema = self.schema(&loaded, &limits, inspection.digest, &manifest.name)?;
+        let schema = self.schema(&loaded, &limits, digest, &manifest.name)?;
         if let Some(shelf) = &self.shelf {
             // The shelf is for rolling back later; without room on it the plugin still runs.
-            let _ = shelf.put(bytes, now);
+            let _ = shelf.put(&bytes, now);
         }
         let cost = Cost {
-            compile_ms: compiled.compile_ms,
-            cached: compiled.cached,
-            bytes: inspection.bytes,
-            cache_error: compiled.cache_error.map(|error| chain(&error)),
+            compile_ms: read.compile_ms,
+            cached: read.cached,
+            bytes: size,
+            cache_error: read.cache_error.map(|error| chain(&error)),
         };
-        let (digest, path) = (inspection.digest, path.to_owned());
-        Ok((Plugin { manifest, digest, loaded, schema, limits: patch, path, rank }, cost))
+        let (description, path) = (read.description, path.to_owned());
+        let plugin = Plugin {
+            manifest,
+            digest,
+            bytes: size,
+            description,
+            loaded,
+            schema,
+            limits: patch,
+            path,
+            rank,
+        };
+        Ok((plugin, cost))
     }
 
     /// Asks an instance for its parameters: the first time any of its code runs.
@@ -192,7 +254,7 @@ impl Admission {
         digest: Digest,
         name: &PluginName,
     ) -> Result<Schema, Refusal> {
-        let runtime = &self.compiler.runtime;
+        let runtime = &self.reader.runtime;
         let seat = || Seat::new(limits.signals_per_call);
         let seed = crate::seed_of(&digest);
         let no_world = || Refusal::new("schema", "it is of no known world", "use the SDK");
@@ -227,8 +289,8 @@ pub(crate) fn house_version() -> Version {
 }
 
 /// Opens once, follows no link, reads no more than allowed.
-fn read_once(path: &Path, bytes_max: u64, limit: &str) -> Result<Vec<u8>, Box<Refusal>> {
-    let refuse = |reason: String, fix: &str| Box::new(Refusal::new("read", reason, fix));
+fn read_once(path: &Path, bytes_max: u64, limit: &str) -> Result<Vec<u8>, Refusal> {
+    let refuse = |reason: String, fix: &str| Refusal::new("read", reason, fix);
     let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
     let mut options = File::options();
     let opened = options.read(true).custom_flags(flags.bits().cast_signed()).open(path);
@@ -239,10 +301,10 @@ fn read_once(path: &Path, bytes_max: u64, limit: &str) -> Result<Vec<u8>, Box<Re
     }
     if meta.len() > bytes_max {
         let reason = format!("{} bytes, and at most {bytes_max} are taken", meta.len());
-        return Err(Box::new(match limit {
-            "" => Refusal::new("read", reason, "shorten it"),
-            limit => Refusal::new("read", reason, format!("raise `limits.{limit}`")),
-        }));
+        return Err(match limit {
+            "" => refuse(reason, "shorten it"),
+            limit => refuse(reason, &format!("raise `limits.{limit}`")),
+        });
     }
     let mut bytes = Vec::with_capacity(meta.len() as usize);
     file.take(bytes_max + 1)
@@ -267,183 +329,4 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
 
 fn list(issues: &[Issue]) -> String {
     issues.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
-}
-
-/// The intake's thread.
-pub(crate) struct Intake {
-    stop: Sender<notify::Result<notify::Event>>,
-    thread: std::thread::JoinHandle<()>,
-    // Dropping the watcher ends the hints.
-    _watcher: Option<notify::RecommendedWatcher>,
-}
-
-impl Intake {
-    pub(crate) fn start(
-        admission: Admission,
-        folders: Vec<PathBuf>,
-        settle_ms: u64,
-        rescan_ms: u64,
-        notices: Notices,
-        control: Sender<ToControl>,
-    ) -> std::io::Result<Self> {
-        let (hints, wakes) = channel();
-        let watcher = watch_folders(&folders, hints.clone(), &notices);
-        let mut watch = Watch::new(folders, settle_ms);
-        let work = Work { admission, notices, control };
-        let (settle, rescan) = (Duration::from_millis(settle_ms), Duration::from_millis(rescan_ms));
-        let thread = std::thread::Builder::new().name("intake".into()).spawn(move || {
-            let started = Instant::now();
-            let mut first = true;
-            loop {
-                let changes = watch.look(started.elapsed().as_millis() as u64);
-                for change in changes {
-                    if work.take(change).is_err() {
-                        return;
-                    }
-                }
-                if first && !watch.is_restless() {
-                    first = false;
-                    let _ = work.control.send(ToControl::FoldersRead);
-                }
-                let wait = if watch.is_restless() { settle / 4 } else { rescan };
-                if !wait_for_hint(&wakes, wait.max(Duration::from_millis(1))) {
-                    return;
-                }
-            }
-        })?;
-        Ok(Self { stop: hints, thread, _watcher: watcher })
-    }
-
-    pub(crate) fn stop(self) {
-        // An error is the sign to stop: no watcher sends a generic one of this kind.
-        let _ = self.stop.send(Err(notify::Error::generic(STOP)));
-        // Whatever it was doing has no effect any more.
-        let _ = self.thread.join();
-    }
-}
-
-const STOP: &str = "wickd stops";
-
-/// Sleeps until a hint or the time; swallows the burst that a hint comes in. False to stop.
-fn wait_for_hint(wakes: &Receiver<notify::Result<notify::Event>>, wait: Duration) -> bool {
-    let is_stop = |hint: &notify::Result<notify::Event>| {
-        matches!(hint, Err(error)
-            if matches!(&error.kind, notify::ErrorKind::Generic(text) if text == STOP))
-    };
-    match wakes.recv_timeout(wait) {
-        Ok(hint) => !is_stop(&hint) && !wakes.try_iter().any(|hint| is_stop(&hint)),
-        Err(RecvTimeoutError::Timeout) => true,
-        Err(RecvTimeoutError::Disconnected) => false,
-    }
-}
-
-/// Looking through a folder opens it, which must not be a reason to look again.
-fn tells_of_change(kind: EventKind) -> bool {
-    match kind {
-        EventKind::Access(access) => access == AccessKind::Close(AccessMode::Write),
-        _ => true,
-    }
-}
-
-fn watch_folders(
-    folders: &[PathBuf],
-    hints: Sender<notify::Result<notify::Event>>,
-    notices: &Notices,
-) -> Option<notify::RecommendedWatcher> {
-    let degraded = |error: &dyn std::error::Error| {
-        let text = format!("no file events from the system ({error})");
-        Notice::warn("watch-degraded", text)
-            .fix("files are found by the periodic rescan; see `rescan_ms`")
-    };
-    let hear = move |hint: notify::Result<notify::Event>| {
-        if hint.as_ref().map_or(true, |event| tells_of_change(event.kind)) {
-            // Nobody listens any more once the intake ends.
-            let _ = hints.send(hint);
-        }
-    };
-    let mut watcher = match notify::recommended_watcher(hear) {
-        Ok(watcher) => watcher,
-        Err(error) => {
-            notices.say(degraded(&error));
-            return None;
-        }
-    };
-    for folder in folders.iter().filter(|folder| folder.is_dir()) {
-        if let Err(error) = watcher.watch(folder, notify::RecursiveMode::Recursive) {
-            notices.say(degraded(&error).place(folder.display()));
-        }
-    }
-    Some(watcher)
-}
-
-struct Work {
-    admission: Admission,
-    notices: Notices,
-    control: Sender<ToControl>,
-}
-
-impl Work {
-    fn take(&self, change: Change) -> Result<(), std::sync::mpsc::SendError<ToControl>> {
-        match change {
-            Change::Refused { path, reason, fix } => {
-                let notice = Notice::warn("file-refused", format!("not taken: {reason}"));
-                self.notices.say(notice.place(path.display()).fix(fix));
-                Ok(())
-            }
-            Change::Gone { path } => self.control.send(ToControl::Gone(path)),
-            Change::Settled { path, rank } => {
-                let name = path.file_name().map_or_else(String::new, |name| {
-                    wickd_model::printable(name.as_encoded_bytes(), 80)
-                });
-                self.notices.say(Notice::info("file-found", format!("reading {name}")));
-                match self.admission.admit(&path, rank) {
-                    Ok((plugin, cost)) => {
-                        let Cost { compile_ms, cached, bytes, cache_error } = cost;
-                        if let Some(error) = cache_error {
-                            let text = format!("the compile cache fails: {error}");
-                            self.notices.say(Notice::warn("cache-failed", text));
-                        }
-                        let how = match cached {
-                            true => "from the cache".to_owned(),
-                            false => format!("compiled in {compile_ms} ms"),
-                        };
-                        let notice = Notice::info("plugin-admitted", format!("admitted, {how}"))
-                            .plugin(plugin.label(), plugin.digest)
-                            .place(path.display())
-                            .detail(Detail::Admitted { compile_ms, cached, bytes });
-                        self.notices.say(notice);
-                        self.control.send(ToControl::Admitted(Arc::new(plugin)))
-                    }
-                    Err(refusal) => {
-                        let Refusal { step, reason, fix } = *refusal;
-                        let notice =
-                            Notice::warn("plugin-refused", format!("{step}: {reason}")).fix(fix);
-                        self.notices.say(notice.place(path.display()));
-                        Ok(())
-                    }
-                }
-            }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn looking_wakes_nobody_and_writing_does() {
-        let dir = tempfile::tempdir().unwrap();
-        let (hints, wakes) = channel();
-        let (notices, _heard) = Notices::channel();
-        let watcher = watch_folders(&[dir.path().to_owned()], hints, &notices);
-        assert!(watcher.is_some());
-        for _ in 0..10 {
-            assert_eq!(dir.path().read_dir().unwrap().count(), 0);
-        }
-        // Hints come in order: had looking been one, it would be the first.
-        std::fs::write(dir.path().join("new.wasm"), b"bytes").unwrap();
-        let first = wakes.recv_timeout(Duration::from_secs(60)).unwrap().unwrap();
-        assert!(first.kind.is_create(), "{first:?}");
-    }
 }

@@ -98,6 +98,11 @@ impl Watch {
         self.seen.values().any(|seen| !seen.told || seen.gone_since_ms.is_some())
     }
 
+    /// The files that are there and not at rest yet.
+    pub(crate) fn unsettled(&self) -> impl Iterator<Item = &Path> {
+        self.seen.iter().filter(|(_, seen)| !seen.told).map(|(path, _)| path.as_path())
+    }
+
     fn saw(&mut self, path: &Path, rank: usize, stat: Stat, now_ms: u64) -> Option<Change> {
         let fresh = || Seen { rank, stat, since_ms: now_ms, told: false, gone_since_ms: None };
         let seen = self.seen.entry(path.to_owned()).or_insert_with(fresh);

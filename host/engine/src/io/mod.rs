@@ -24,7 +24,7 @@ use serde::Serialize;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use wickd_egress::tls::TlsError;
 use wickd_model::{
-    Digest, Event, Fault, Instrument, InstrumentId, Limits, PluginName, SlotName, Spec,
+    Digest, Entry, Event, Fault, Instrument, InstrumentId, Limits, PluginName, SlotName, Spec,
 };
 use wickd_policy::LimitsPatch;
 use wickd_policy::net::Grants;
@@ -37,6 +37,7 @@ use crate::edges::Edges;
 use crate::intake::Plugin;
 use crate::notice::{Notice, Notices, Severity};
 use crate::plan::{Plan, RestartPlan};
+use crate::tryout::Said;
 
 use feed::Feed;
 pub(crate) use inbox::{BarEars, FillEars, Inbox};
@@ -284,6 +285,12 @@ pub(crate) struct Running {
 }
 
 impl Running {
+    /// One of each feed and each utility.
+    pub(crate) fn threads(&self) -> impl Iterator<Item = &JoinHandle<()>> {
+        let utilities = self.utilities.iter().map(|(member, _)| member);
+        self.feeds.iter().chain(utilities).map(|member| &member.thread)
+    }
+
     /// Ends it: each utility may work through what waits for it, for a bounded time.
     pub(crate) fn end(self) -> (Vec<FeedSummary>, Vec<UtilitySummary>) {
         for member in self.feeds.iter().chain(self.utilities.iter().map(|(member, _)| member)) {
@@ -377,6 +384,35 @@ pub(crate) fn schema<H: Host>(
         }
         Some(match FeedGuest::new(runtime, loaded, shut, limits).await? {
             Ok(mut guest) => guest.schema().await,
+            Err(fault) => Err(fault),
+        })
+    }))
+}
+
+/// Makes an instance of a plugin of this tier and configures it, with every way out shut. `None` where
+/// it is of another.
+///
+/// # Errors
+/// No thread of execution for it.
+pub(crate) fn configured<H: Host>(
+    runtime: &Runtime,
+    loaded: &Loaded<H>,
+    limits: &Limits,
+    plugin: &PluginName,
+    config: &[Entry],
+    instruments: &[Instrument],
+) -> std::io::Result<Option<Said>> {
+    let shut = Outside::shut(plugin.clone());
+    let own = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    Ok(own.block_on(async {
+        if let Some(made) = UtilityGuest::new(runtime, loaded, shut.clone(), limits).await {
+            return Some(match made {
+                Ok(mut guest) => guest.init(config, instruments).await,
+                Err(fault) => Err(fault),
+            });
+        }
+        Some(match FeedGuest::new(runtime, loaded, shut, limits).await? {
+            Ok(mut guest) => guest.init(config, instruments).await,
             Err(fault) => Err(fault),
         })
     }))

@@ -208,6 +208,11 @@ pub(crate) struct Running {
 }
 
 impl Running {
+    /// Theirs, two of each.
+    pub(crate) fn threads(&self) -> impl Iterator<Item = &JoinHandle<()>> {
+        self.threads.iter()
+    }
+
     /// Ends them; the last cancels go out first.
     pub(crate) fn end(self) {
         for ear in &self.ears {

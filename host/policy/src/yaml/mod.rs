@@ -6,6 +6,7 @@
 //! guessed. Deliberately absent: files, includes, variable expansion, merge keys and typed
 //! deserialising, which stops at the first fault where an operator wants to see them all.
 
+mod plain;
 mod read;
 
 use std::collections::BTreeSet;

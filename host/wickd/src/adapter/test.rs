@@ -19,7 +19,7 @@ use super::report::{self, Check};
 use super::{damage, numbers, probes, streams};
 use crate::exit::{Exit, Failure};
 use crate::figures::{bytes, grouped};
-use crate::plugin::admission;
+use crate::check::admission;
 use crate::terminal::Terminal;
 
 /// How far up from the file or from here a folder of examples is looked for.
@@ -38,7 +38,7 @@ pub(crate) struct Asked<'a> {
 
 /// Examines an adapter.
 pub(crate) fn test(terminal: &Terminal, asked: &Asked<'_>) -> Result<Exit, Failure> {
-    let (runtime, admission) = admission()?;
+    let (runtime, admission) = admission(Limits::default())?;
     let (plugin, _) = admission.admit(asked.file, 0).map_err(|refusal| {
         let text = format!("{} is refused at step `{}`", asked.file.display(), refusal.step);
         let failure =

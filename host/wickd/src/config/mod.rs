@@ -128,7 +128,7 @@ fn read(node: &Node, base: &Path, home: Option<&Path>, problems: &mut Problems) 
         // How often folders are listed for what events missed.
         rescan_ms: set(&fields, "rescan_ms", 5_000, problems, |n| n.integer(100..=3_600_000)),
         lanes: set(&fields, "lanes", 1, problems, |n| n.integer(1..=8)),
-        compiler: None,
+        reader: None,
         // One for all feeds, because they share one event time.
         speed: set(&fields, "speed", Speed::RECORDED, problems, speed),
         limits,

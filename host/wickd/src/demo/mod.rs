@@ -145,7 +145,7 @@ fn cannot_write(path: &Path, error: &std::io::Error) -> Failure {
 
 /// The same data and strategies with the new build from the first event, alone, as fast as they go.
 fn once_more(config: &Config, dir: &Path) -> Result<Summary, Failure> {
-    let mut plan = run::compiled_by_child(config.plan.clone())?;
+    let mut plan = run::read_by_child(config.plan.clone())?;
     plan.slots.retain(|slot| slot.plugin.as_str() != HOSTILE);
     plan.state_dir = dir.join("state-again");
     plan.speed = Speed::Max;

@@ -14,7 +14,7 @@ use std::time::Instant;
 
 use serde_json::json;
 use wickd_engine::{Plugin, Probe, ProbeError, VenuePlan};
-use wickd_model::{Instrument, InstrumentId, printable};
+use wickd_model::{Instrument, InstrumentId, Limits, printable};
 use wickd_policy::Manifest;
 use wickd_sandbox::exchange::nouns::{Description, Failure as Refusal};
 use wickd_sandbox::{Runtime, inspect};
@@ -22,7 +22,7 @@ use wickd_sandbox::{Runtime, inspect};
 use crate::config::Config;
 use crate::exit::{Exit, Failure};
 use crate::figures::count;
-use crate::plugin::admission;
+use crate::check::admission;
 use crate::terminal::{Look, Terminal};
 
 /// How long one answer may take.
@@ -105,7 +105,7 @@ fn venue<'c>(config: &'c Config, name: &str) -> Result<&'c VenuePlan, Failure> {
 
 /// The newest version of the venue's adapter in the configured folders.
 fn adapter(config: &Config, venue: &VenuePlan) -> Result<(Runtime, Plugin), Failure> {
-    let (runtime, admission) = admission()?;
+    let (runtime, admission) = admission(Limits::default())?;
     let mut best: Option<(semver::Version, PathBuf)> = None;
     for folder in &config.plan.folders {
         let Ok(entries) = folder.read_dir() else { continue };

@@ -1,0 +1,139 @@
+//! When the market may open: which files of the folders it still waits for.
+//!
+//! Comes in: what intake found at its first look, and what has become of each file since. Goes out:
+//! the files that a configured thing may still need. A file counts until it is known whose plugin it
+//! is; from then on only where a slot, an input, a venue, a feed or a utility names that plugin. So a
+//! recording meets the same slots in every run, and a file that nobody uses holds up nobody. What is
+//! deliberately absent: seating, and clocks.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use wickd_model::PluginName;
+
+/// What intake says of a file that was there at its first look.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Reading {
+    /// These files are there.
+    Found(Vec<PathBuf>),
+    /// This one is a plugin of that name, and will be admitted or refused.
+    Described { path: PathBuf, plugin: PluginName, requires: Vec<PluginName> },
+    /// This one was admitted or refused, has gone, or does not come to rest.
+    Done(PathBuf),
+}
+
+/// Plugins by name, each with those it requires.
+pub(crate) type Requirements = BTreeMap<PluginName, BTreeSet<PluginName>>;
+
+/// The files that have not been read yet.
+#[derive(Default)]
+pub(crate) struct Opening {
+    found: bool,
+    unread: BTreeMap<PathBuf, Option<PluginName>>,
+    requires: Requirements,
+}
+
+impl Opening {
+    /// Takes in what has become of a file.
+    pub(crate) fn take(&mut self, reading: Reading) {
+        match reading {
+            Reading::Found(paths) => {
+                self.found = true;
+                self.unread.extend(paths.into_iter().map(|path| (path, None)));
+            }
+            Reading::Described { path, plugin, requires } => {
+                self.requires.entry(plugin.clone()).or_default().extend(requires);
+                // Only what was there at the start is waited for.
+                if let Some(known) = self.unread.get_mut(&path) {
+                    *known = Some(plugin);
+                }
+            }
+            Reading::Done(path) => drop(self.unread.remove(&path)),
+        }
+    }
+
+    /// The files that are waited for, given the plugins that the configuration names and those that
+    /// slots miss. `None` while the folders have not been looked at.
+    pub(crate) fn awaited(&self, named: BTreeSet<PluginName>) -> Option<Vec<&PathBuf>> {
+        let wanted = self.with_required(named);
+        let is_wanted = |plugin: &Option<PluginName>| {
+            plugin.as_ref().is_none_or(|plugin| wanted.contains(plugin))
+        };
+        let awaited = self.unread.iter().filter(|(_, plugin)| is_wanted(plugin));
+        self.found.then(|| awaited.map(|(path, _)| path).collect())
+    }
+
+    /// These plugins, those they require, and so on.
+    fn with_required(&self, named: BTreeSet<PluginName>) -> BTreeSet<PluginName> {
+        let mut wanted = BTreeSet::new();
+        let mut next: Vec<PluginName> = named.into_iter().collect();
+        while let Some(plugin) = next.pop() {
+            if let Some(required) = self.requires.get(&plugin) {
+                next.extend(required.iter().filter(|name| !wanted.contains(*name)).cloned());
+            }
+            wanted.insert(plugin);
+        }
+        wanted
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(text: &str) -> PluginName {
+        text.parse().unwrap()
+    }
+
+    fn described(path: &str, plugin: &str, requires: &[&str]) -> Reading {
+        let requires = requires.iter().map(|text| name(text)).collect();
+        Reading::Described { path: path.into(), plugin: name(plugin), requires }
+    }
+
+    fn awaited(opening: &Opening, named: &[&str]) -> Vec<String> {
+        let named = named.iter().map(|text| name(text)).collect();
+        let awaited = opening.awaited(named).expect("the folders have been looked at");
+        awaited.iter().map(|path| path.display().to_string()).collect()
+    }
+
+    #[test]
+    fn nothing_is_known_before_the_first_look() {
+        assert_eq!(Opening::default().awaited(BTreeSet::new()), None);
+    }
+
+    #[test]
+    fn a_file_is_waited_for_until_it_is_known_that_nobody_uses_it() {
+        let mut opening = Opening::default();
+        opening.take(Reading::Found(vec!["a".into(), "b".into()]));
+        assert_eq!(awaited(&opening, &["used"]), ["a", "b"]);
+        opening.take(described("a", "unused", &[]));
+        opening.take(described("b", "used", &[]));
+        assert_eq!(awaited(&opening, &["used"]), ["b"]);
+        opening.take(Reading::Done("b".into()));
+        assert_eq!(awaited(&opening, &["used"]), [""; 0]);
+    }
+
+    #[test]
+    fn inputs_of_inputs_are_waited_for_and_circles_end() {
+        let mut opening = Opening::default();
+        opening.take(Reading::Found(vec!["a".into(), "b".into(), "c".into()]));
+        for reading in [
+            described("a", "slot", &["signal"]),
+            described("b", "signal", &["indicator"]),
+            described("c", "indicator", &["signal"]),
+            Reading::Done("a".into()),
+        ] {
+            opening.take(reading);
+        }
+        assert_eq!(awaited(&opening, &["slot"]), ["b", "c"]);
+        assert_eq!(awaited(&opening, &[]), [""; 0]);
+    }
+
+    #[test]
+    fn a_file_that_came_later_holds_up_nobody() {
+        let mut opening = Opening::default();
+        opening.take(Reading::Found(vec![]));
+        opening.take(described("late", "used", &[]));
+        assert_eq!(awaited(&opening, &["used"]), [""; 0]);
+    }
+}

@@ -1,0 +1,329 @@
+//! The intake's thread: what has come to rest is read, the smallest file first, two at a time.
+//!
+//! Comes in: folders. Goes out: plugins, files that have gone, and what has become of the files that
+//! were there at the start. A large file or a bomb takes one of two places; whatever is small passes
+//! it in the other. Deliberately absent: reading itself, which is [`Admission`]'s, on a thread of its
+//! own for each file, so that this one always answers.
+
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SendError, Sender, channel};
+use std::time::{Duration, Instant};
+
+use wickd_policy::Manifest;
+
+use super::watch::{Change, Watch};
+use super::{Admission, Cost, Description, Plugin, Refusal, Unread, folders};
+use crate::control::{Reading, ToControl};
+use crate::notice::{Detail, Notice, Notices};
+
+/// Files read at the same time: one may be a bomb, and the next one passes it.
+const READINGS_MAX: usize = 2;
+/// How often a file is tried that the machine could not read.
+const TRIES_MAX: u32 = 3;
+/// How long after a failure of the machine it is tried again.
+const TRY_AGAIN: Duration = Duration::from_secs(5);
+/// How long the end waits for readings, whose children are killed at once.
+const END: Duration = Duration::from_secs(1);
+
+/// What wakes the thread.
+enum Wake {
+    Hint,
+    Read(Box<Finished>),
+    Stop,
+}
+
+/// The intake as the engine holds it.
+pub(crate) struct Intake {
+    wakes: Sender<Wake>,
+    /// Ends the children that read.
+    stop: Arc<AtomicBool>,
+    thread: std::thread::JoinHandle<()>,
+    // Dropping the watcher ends the hints.
+    _watcher: Option<notify::RecommendedWatcher>,
+}
+
+impl Intake {
+    pub(crate) fn start(
+        admission: Admission,
+        folders: Vec<PathBuf>,
+        settle_ms: u64,
+        rescan_ms: u64,
+        notices: Notices,
+        control: Sender<ToControl>,
+    ) -> std::io::Result<Self> {
+        let (wakes, woken) = channel();
+        let hints = wakes.clone();
+        // Nobody listens any more once the intake ends.
+        let hint = move || drop(hints.send(Wake::Hint));
+        let watcher = folders::watch(&folders, hint, &notices);
+        let stop = admission.reader.stop.clone();
+        let watch = Watch::new(folders, settle_ms);
+        let work = Work {
+            admission: Arc::new(admission),
+            notices,
+            control,
+            wakes: wakes.clone(),
+            queue: Vec::new(),
+            running: 0,
+            latest: BTreeMap::new(),
+            numbered: 0,
+        };
+        let pace = Pace { settle: Duration::from_millis(settle_ms), rescan: Duration::from_millis(rescan_ms) };
+        let thread = std::thread::Builder::new().name("intake".into());
+        // It ends with control, or when it is told to; either way nobody is left to be told.
+        let thread = thread.spawn(move || drop(work.run(watch, &woken, pace)))?;
+        Ok(Self { wakes, stop, thread, _watcher: watcher })
+    }
+
+    pub(crate) fn thread(&self) -> &std::thread::JoinHandle<()> {
+        &self.thread
+    }
+
+    pub(crate) fn stop(self) {
+        self.stop.store(true, Ordering::Relaxed);
+        let _ = self.wakes.send(Wake::Stop);
+        let _ = self.thread.join();
+    }
+}
+
+/// How often the folders are looked through.
+#[derive(Clone, Copy)]
+struct Pace {
+    settle: Duration,
+    rescan: Duration,
+}
+
+/// Control has ended.
+type Over = SendError<ToControl>;
+
+/// A file to be read.
+struct Job {
+    path: PathBuf,
+    rank: usize,
+    bytes: u64,
+    /// Tells this state of the file from later ones.
+    number: u64,
+    tries: u32,
+    not_before: Option<Instant>,
+}
+
+/// A file that has been read.
+struct Finished {
+    job: Job,
+    outcome: Result<(Plugin, Cost), Unread>,
+}
+
+struct Work {
+    admission: Arc<Admission>,
+    notices: Notices,
+    control: Sender<ToControl>,
+    wakes: Sender<Wake>,
+    queue: Vec<Job>,
+    running: usize,
+    /// The newest state of each file that is queued or being read.
+    latest: BTreeMap<PathBuf, u64>,
+    numbered: u64,
+}
+
+impl Work {
+    fn run(mut self, mut watch: Watch, woken: &Receiver<Wake>, pace: Pace) -> Result<(), Over> {
+        let started = Instant::now();
+        let mut is_first = true;
+        loop {
+            let changes = watch.look(started.elapsed().as_millis() as u64);
+            if std::mem::take(&mut is_first) {
+                let settled = changes.iter().filter_map(|change| match change {
+                    Change::Settled { path, .. } => Some(path.as_path()),
+                    _ => None,
+                });
+                let found = settled.chain(watch.unsettled()).map(Path::to_owned).collect();
+                self.control.send(ToControl::Reading(Reading::Found(found)))?;
+            }
+            for change in changes {
+                self.take(change)?;
+            }
+            self.start_readings();
+            let wait = if watch.is_restless() { pace.settle / 4 } else { pace.rescan };
+            let wait = self.next_try().map_or(wait, |next| wait.min(next));
+            if !self.wait(woken, wait.max(Duration::from_millis(1)))? {
+                return self.end(woken);
+            }
+        }
+    }
+
+    fn take(&mut self, change: Change) -> Result<(), Over> {
+        match change {
+            Change::Refused { path, reason, fix } => {
+                let notice = Notice::warn("file-refused", format!("not taken: {reason}"));
+                self.notices.say(notice.place(path.display()).fix(fix));
+                self.forget(&path)
+            }
+            Change::Gone { path } => {
+                self.forget(&path)?;
+                self.control.send(ToControl::Gone(path))
+            }
+            Change::Settled { path, rank } => {
+                let name = path.file_name().map_or_else(String::new, |name| {
+                    wickd_model::printable(name.as_encoded_bytes(), 80)
+                });
+                self.notices.say(Notice::info("file-found", format!("reading {name}")));
+                // A file that vanished since is small, and refused when it is opened.
+                let bytes = path.symlink_metadata().map_or(0, |meta| meta.len());
+                self.numbered += 1;
+                self.latest.insert(path.clone(), self.numbered);
+                self.queue.retain(|job| job.path != path);
+                let number = self.numbered;
+                self.queue.push(Job { path, rank, bytes, number, tries: 0, not_before: None });
+                Ok(())
+            }
+        }
+    }
+
+    /// What is known or under way of a file does not count any more.
+    fn forget(&mut self, path: &Path) -> Result<(), Over> {
+        self.latest.remove(path);
+        self.queue.retain(|job| job.path != path);
+        self.control.send(ToControl::Reading(Reading::Done(path.to_owned())))
+    }
+
+    /// Starts to read the smallest files that are due.
+    fn start_readings(&mut self) {
+        let now = Instant::now();
+        while self.running < READINGS_MAX {
+            let due = self.queue.iter().enumerate();
+            let due = due.filter(|(_, job)| job.not_before.is_none_or(|at| now >= at));
+            let Some((place, _)) = due.min_by_key(|(_, job)| (job.bytes, job.number)) else { return };
+            let job = self.queue.swap_remove(place);
+            self.running += 1;
+            let (admission, control) = (self.admission.clone(), self.control.clone());
+            let (done, path, failed) = (self.wakes.clone(), job.path.clone(), self.wakes.clone());
+            let (rank, number, bytes, tries) = (job.rank, job.number, job.bytes, job.tries);
+            let again = || Job { path: path.clone(), rank, bytes, number, tries, not_before: None };
+            let spare = again();
+            let thread = std::thread::Builder::new().name("reading".into());
+            let started = thread.spawn(move || {
+                // A panic costs this file, and not the place it was read in.
+                let outcome = catch_unwind(AssertUnwindSafe(|| read(&admission, &job, &control)));
+                let outcome = outcome.unwrap_or_else(|_| Err(Refusal::own_failure().into()));
+                // Nobody waits for it any more once the intake ends.
+                let _ = done.send(Wake::Read(Box::new(Finished { job, outcome })));
+            });
+            if let Err(error) = started {
+                let reason = format!("no thread starts: {error}");
+                let fix = "raise the limit of threads (`TasksMax=` of the unit, `ulimit -u`)";
+                let outcome = Err(Unread::Machine { reason, fix });
+                let _ = failed.send(Wake::Read(Box::new(Finished { job: spare, outcome })));
+            }
+        }
+    }
+
+    /// How long until a file may be tried again.
+    fn next_try(&self) -> Option<Duration> {
+        let next = self.queue.iter().filter_map(|job| job.not_before).min()?;
+        Some(next.saturating_duration_since(Instant::now()))
+    }
+
+    /// Waits for something to do; swallows the burst that hints come in. False to stop.
+    fn wait(&mut self, woken: &Receiver<Wake>, wait: Duration) -> Result<bool, Over> {
+        let first = match woken.recv_timeout(wait) {
+            Ok(wake) => wake,
+            Err(RecvTimeoutError::Timeout) => return Ok(true),
+            Err(RecvTimeoutError::Disconnected) => return Ok(false),
+        };
+        for wake in std::iter::once(first).chain(woken.try_iter()) {
+            match wake {
+                Wake::Hint => {}
+                Wake::Stop => return Ok(false),
+                Wake::Read(finished) => self.finished(*finished)?,
+            }
+        }
+        Ok(true)
+    }
+
+    /// Lets the readings end that are under way, for a bounded time: they write into the state folder.
+    fn end(mut self, woken: &Receiver<Wake>) -> Result<(), Over> {
+        let started = Instant::now();
+        while self.running > 0 {
+            match woken.recv_timeout(END.saturating_sub(started.elapsed())) {
+                Ok(Wake::Read(_)) => self.running -= 1,
+                Ok(Wake::Hint | Wake::Stop) => {}
+                Err(_) => break,
+            }
+        }
+        Ok(())
+    }
+
+    fn finished(&mut self, Finished { job, outcome }: Finished) -> Result<(), Over> {
+        self.running -= 1;
+        if self.latest.get(&job.path) != Some(&job.number) {
+            // The file has changed or gone while it was read.
+            return Ok(());
+        }
+        let path = job.path.clone();
+        match outcome {
+            Ok((plugin, cost)) => {
+                self.say_admitted(&plugin, cost);
+                self.latest.remove(&path);
+                return self.control.send(ToControl::Admitted(Arc::new(plugin)));
+            }
+            Err(Unread::Machine { reason, .. }) if job.tries + 1 < TRIES_MAX => {
+                let text = format!("it cannot be read now: {reason}; tried again in 5 s");
+                self.notices.say(Notice::warn("reading-failed", text).place(path.display()));
+                let not_before = Some(Instant::now() + TRY_AGAIN);
+                self.queue.push(Job { tries: job.tries + 1, not_before, ..job });
+                return Ok(());
+            }
+            Err(Unread::Machine { reason, fix }) => {
+                let text = format!("it cannot be read: {reason}");
+                let notice = Notice::error("reading-failed", text).place(path.display());
+                self.notices.say(notice.fix(format!("{fix}; touch the file to try again")));
+            }
+            Err(Unread::Refused(Refusal { step, reason, fix })) => {
+                let notice = Notice::warn("plugin-refused", format!("{step}: {reason}"));
+                self.notices.say(notice.fix(fix).place(path.display()));
+            }
+            Err(Unread::Stopped) => {}
+        }
+        self.forget(&path)
+    }
+
+    fn say_admitted(&self, plugin: &Plugin, cost: Cost) {
+        let Cost { compile_ms, cached, bytes, cache_error } = cost;
+        if let Some(error) = cache_error {
+            let text = format!("the compile cache fails: {error}");
+            self.notices.say(Notice::warn("cache-failed", text));
+        }
+        let how = match cached {
+            true => "from the cache".to_owned(),
+            false => format!("compiled in {compile_ms} ms"),
+        };
+        let notice = Notice::info("plugin-admitted", format!("admitted, {how}"))
+            .plugin(plugin.label(), plugin.digest)
+            .place(plugin.path.display())
+            .detail(Detail::Admitted { compile_ms, cached, bytes });
+        self.notices.say(notice);
+    }
+}
+
+fn read(
+    admission: &Admission,
+    job: &Job,
+    control: &Sender<ToControl>,
+) -> Result<(Plugin, Cost), Unread> {
+    let tell = control.clone();
+    let described = move |description: &Description| {
+        // One whose manifest does not hold is refused by the steps that follow.
+        let Ok(Manifest { name: plugin, requires, .. }) = Manifest::of(&description.manifest) else {
+            return;
+        };
+        let (path, requires) = (job.path.clone(), requires.into_keys().collect());
+        let reading = Reading::Described { path, plugin, requires };
+        // Control has ended if nobody listens.
+        let _ = tell.send(ToControl::Reading(reading));
+    };
+    admission.read(&job.path, job.rank, &described)
+}
