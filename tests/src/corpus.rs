@@ -255,13 +255,17 @@ fn imports(dice: &mut Dice, _: &[u8]) -> Vec<u8> {
         let mut section = ImportSection::new();
         for number in 0..1 + dice.below(5_000) {
             let name = format!("{}{number}", odd[dice.below(odd.len())]);
-            section.import("m", &name, wasm_encoder::EntityType::Memory(MemoryType {
-                minimum: 0,
-                maximum: None,
-                memory64: false,
-                shared: false,
-                page_size_log2: None,
-            }));
+            section.import(
+                "m",
+                &name,
+                wasm_encoder::EntityType::Memory(MemoryType {
+                    minimum: 0,
+                    maximum: None,
+                    memory64: false,
+                    shared: false,
+                    page_size_log2: None,
+                }),
+            );
         }
         let mut module = Module::new();
         module.section(&section);
@@ -291,7 +295,10 @@ fn custom(dice: &mut Dice, of: &[u8]) -> Vec<u8> {
         }
         _ => {
             let name = noise(dice, 200);
-            append(&mut bytes, &RawSection { id: 0, data: &[&[name.len() as u8], &name[..]].concat() });
+            append(
+                &mut bytes,
+                &RawSection { id: 0, data: &[&[name.len() as u8], &name[..]].concat() },
+            );
         }
     }
     bytes

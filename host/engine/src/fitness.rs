@@ -66,7 +66,9 @@ fn try_threads(count: usize) -> Result<(), Unfit> {
             let (end, ended) = channel::<()>();
             let thread = std::thread::Builder::new();
             // Each waits until all of them have started, and goes when its channel does.
-            let started = thread.spawn_scoped(threads, move || { let _ = ended.recv(); });
+            let started = thread.spawn_scoped(threads, move || {
+                let _ = ended.recv();
+            });
             started.map_err(|error| no_threads(count, &error))?;
             open.push(end);
         }

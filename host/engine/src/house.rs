@@ -487,7 +487,8 @@ fn admission(
         // A shelf that cannot be pruned only takes room.
         let _ = shelf.prune(SHELF_COMPONENTS_MAX, &[]);
     }
-    let refused = folder.and_then(|folder| told(folder.refusals(REFUSALS_BYTES_MAX), "refusals", notices));
+    let refused =
+        folder.and_then(|folder| told(folder.refusals(REFUSALS_BYTES_MAX), "refusals", notices));
     Admission {
         reader: Reader {
             runtime: runtime.clone(),

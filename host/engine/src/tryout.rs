@@ -55,12 +55,10 @@ pub fn try_plugin(
     let (loaded, seed) = (&plugin.loaded, crate::seed_of(&plugin.digest));
     let seat = || Seat::new(limits.signals_per_call);
     let said: Option<Said> = match plugin.manifest.world {
-        World::Strategy => StrategyGuest::new(runtime, loaded, seat(), limits, seed).map(|made| {
-            made.and_then(|mut guest| Ok(guest.init(&config, instruments)?.map(drop)))
-        }),
-        World::Signal => SignalGuest::new(runtime, loaded, seat(), limits, seed).map(|made| {
-            made.and_then(|mut guest| Ok(guest.init(&config, instruments)?.map(drop)))
-        }),
+        World::Strategy => StrategyGuest::new(runtime, loaded, seat(), limits, seed)
+            .map(|made| made.and_then(|mut guest| Ok(guest.init(&config, instruments)?.map(drop)))),
+        World::Signal => SignalGuest::new(runtime, loaded, seat(), limits, seed)
+            .map(|made| made.and_then(|mut guest| Ok(guest.init(&config, instruments)?.map(drop)))),
         World::Indicator => IndicatorGuest::new(runtime, loaded, seat(), limits, seed)
             .map(|made| made.and_then(|mut guest| Ok(guest.create(&config)?.map(drop)))),
         World::Exchange => ExchangeGuest::new(runtime, loaded, limits, seed)
@@ -71,7 +69,8 @@ pub fn try_plugin(
                 .map_err(|error| Refusal::new("init", error, "free some memory"))?
         }
     };
-    let said = said.ok_or_else(|| Refusal::new("init", "it is of no known world", "use the SDK"))?;
+    let said =
+        said.ok_or_else(|| Refusal::new("init", "it is of no known world", "use the SDK"))?;
     match said {
         Ok(Ok(())) => Ok(Vec::new()),
         Ok(Err(issues)) => Ok(issues),

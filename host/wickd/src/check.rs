@@ -203,7 +203,12 @@ fn admitted(terminal: &Terminal, file: &Path, plugin: &Plugin, cost: &Cost, wish
         format!("compiled in {} ms", cost.compile_ms),
     ];
     let ok = terminal.paint_page(Look::Good, "ok");
-    terminal.page(&format!("{ok}       {}: {}, {}\n", shown(file), plugin.label(), facts.join(", ")));
+    terminal.page(&format!(
+        "{ok}       {}: {}, {}\n",
+        shown(file),
+        plugin.label(),
+        facts.join(", ")
+    ));
     if !wishes.is_empty() {
         terminal.page(&format!("         wants a configuration: {}\n", listed(wishes)));
     }

@@ -61,7 +61,10 @@ fn as_page(terminal: &Terminal, plugin: &Plugin) -> String {
     let rows = [
         ("plugin", plugin.label()),
         ("about", manifest.description.clone()),
-        ("world", format!("{}, for wickd:plugin {}", manifest.world.name(), plugin.description.wit)),
+        (
+            "world",
+            format!("{}, for wickd:plugin {}", manifest.world.name(), plugin.description.wit),
+        ),
         ("licence", manifest.license.clone()),
         ("authors", manifest.authors.join(", ")),
         ("homepage", manifest.homepage.clone().unwrap_or_default()),

@@ -16,8 +16,8 @@ use rustix::process::{
 };
 use rustix::time::{ClockId, clock_gettime};
 use thread_priority::{
-    NormalThreadSchedulePolicy, ThreadPriority, ThreadSchedulePolicy, set_thread_priority_and_policy,
-    thread_native_id,
+    NormalThreadSchedulePolicy, ThreadPriority, ThreadSchedulePolicy,
+    set_thread_priority_and_policy, thread_native_id,
 };
 use wickd_engine::{read_component, reading_budget_s};
 use wickd_model::{Limits, printable};

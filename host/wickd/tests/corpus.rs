@@ -30,8 +30,7 @@ fn trading(stage: &Stage) -> Daemon {
 #[test]
 fn made_files_are_answered_one_by_one_while_the_daemon_trades() {
     let files = std::env::var("WICKD_CORPUS").ok().and_then(|text| text.parse().ok());
-    let files: Vec<_> =
-        corpus(SEED, files.unwrap_or(FILES), &component_bytes("differs")).collect();
+    let files: Vec<_> = corpus(SEED, files.unwrap_or(FILES), &component_bytes("differs")).collect();
     let stage = Stage::new();
     let mut daemon = trading(&stage);
     for batch in files.chunks(BATCH) {
@@ -45,9 +44,8 @@ fn made_files_are_answered_one_by_one_while_the_daemon_trades() {
         while !open.is_empty() {
             let what = format!("an answer to {open:?}");
             let answers = ["plugin-refused", "file-refused", "plugin-admitted"];
-            let number = daemon.wait_from(next, &what, |line| {
-                answers.iter().any(|code| line["code"] == *code)
-            });
+            let number = daemon
+                .wait_from(next, &what, |line| answers.iter().any(|code| line["code"] == *code));
             let line = &daemon.said[number];
             let place = line["place"].as_str().unwrap_or_default();
             let name = place.rsplit('/').next().unwrap_or_default().to_owned();
@@ -91,7 +89,10 @@ fn a_bomb_in_the_folder_holds_up_neither_the_market_nor_the_end() {
     let stage = Stage::new();
     for number in 0..4 {
         let body = bombs::mixed(49_999, 3_400 + number);
-        stage.drop_bytes(&format!("a-bomb-{number}.wasm"), &bombs::holding(&bombs::functions(1, &body)));
+        stage.drop_bytes(
+            &format!("a-bomb-{number}.wasm"),
+            &bombs::holding(&bombs::functions(1, &body)),
+        );
     }
     let mut daemon = trading(&stage);
     let open = daemon.wait_from(0, "the market", |line| line["code"] == "market-open");

@@ -126,7 +126,7 @@ impl Kitchen<'_> {
     ) -> Result<Node, Unprepared> {
         let Some(of) = self.instruments.get(instrument as usize) else {
             let what = format!("there is no instrument {instrument}");
-                return Err(Unprepared::Missing { what, plugin: None });
+            return Err(Unprepared::Missing { what, plugin: None });
         };
         let limits = self.limits_of(plugin);
         let seat = Seat::new(limits.signals_per_call);

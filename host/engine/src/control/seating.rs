@@ -177,7 +177,11 @@ impl Control {
     /// Prepares a generation from these bytes and sends it to the slot's lane.
     pub(super) fn supply(&mut self, place: usize, plugin: &Arc<Plugin>) {
         if let Err(unmet) = self.requirements(plugin) {
-            return self.unprepared(place, plugin, Unprepared::Missing { what: unmet, plugin: None });
+            return self.unprepared(
+                place,
+                plugin,
+                Unprepared::Missing { what: unmet, plugin: None },
+            );
         }
         let generation = self.slots[place].generations + 1;
         let prepared = self.kitchen().strategy(plugin, &self.slots[place].plan, generation);

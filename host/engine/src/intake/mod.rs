@@ -32,9 +32,9 @@ use wickd_store::{BlobCache, Shelf};
 pub use answer::Description;
 use child::no_link;
 pub use child::{describe, read_component};
+use described::{described, rights};
 pub use reader::reading_budget_s;
 pub(crate) use reader::{Reader, Unread, try_child};
-use described::{described, rights};
 pub(crate) use thread::Intake;
 use watch::sidecar;
 
@@ -105,9 +105,8 @@ pub struct Refusal {
 
 impl Refusal {
     /// Every step that can refuse.
-    pub(crate) const STEPS: [&'static str; 9] = [
-        "read", "validate", "version", "manifest", "world", "rights", "compile", "link", "schema",
-    ];
+    pub(crate) const STEPS: [&'static str; 9] =
+        ["read", "validate", "version", "manifest", "world", "rights", "compile", "link", "schema"];
 
     /// A panic of wickd's own at a file, which ends with the reading of it.
     pub(crate) fn own_failure() -> Self {

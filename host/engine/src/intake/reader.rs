@@ -110,7 +110,13 @@ impl Reader {
             Ok(Some(Answer::Code(description, code))) => {
                 if let Ok(code) = self.runtime.load(&Artefact::compiled_here(code)) {
                     described(&description);
-                    return Ok(Read { description, code, cached: true, compile_ms: 0, cache_error });
+                    return Ok(Read {
+                        description,
+                        code,
+                        cached: true,
+                        compile_ms: 0,
+                        cache_error,
+                    });
                 }
             }
             Ok(None) => {}
@@ -220,8 +226,7 @@ fn in_child(
         let (done, answered) = channel();
         let start = |name: &str| std::thread::Builder::new().name(name.into());
         // The writer ends with the child: a closed pipe is an error it may ignore.
-        let written =
-            start("child-in").spawn_scoped(threads, move || drop(stdin.write_all(&wasm)));
+        let written = start("child-in").spawn_scoped(threads, move || drop(stdin.write_all(&wasm)));
         let read = start("child-out").spawn_scoped(threads, move || {
             let _ = done.send(Answer::read(stdout, described));
         });
@@ -367,7 +372,8 @@ mod tests {
         assert!(is_refusal("kill -ABRT $$") && is_refusal("kill -SEGV $$"));
         assert!(is_refusal("kill -XCPU $$") && is_refusal("exit 101"));
         assert!(said("kill -XCPU $$").contains("8 s of processor time"));
-        let overflow = "echo >&2; echo \"thread 'reader' has overflowed its stack\" >&2; kill -ABRT $$";
+        let overflow =
+            "echo >&2; echo \"thread 'reader' has overflowed its stack\" >&2; kill -ABRT $$";
         assert!(said(overflow).contains("overflowed its stack"), "{}", said(overflow));
         let noise = said("printf '\\033[2J' >&2; head -c 100000 /dev/zero >&2; exit 101");
         assert!(noise.len() < 4_096 && !noise.chars().any(char::is_control), "{noise:?}");

@@ -72,7 +72,10 @@ impl Intake {
             latest: BTreeMap::new(),
             numbered: 0,
         };
-        let pace = Pace { settle: Duration::from_millis(settle_ms), rescan: Duration::from_millis(rescan_ms) };
+        let pace = Pace {
+            settle: Duration::from_millis(settle_ms),
+            rescan: Duration::from_millis(rescan_ms),
+        };
         let thread = std::thread::Builder::new().name("intake".into());
         // It ends with control, or when it is told to; either way nobody is left to be told.
         let thread = thread.spawn(move || drop(work.run(watch, &woken, pace)))?;
@@ -196,7 +199,9 @@ impl Work {
         while self.running < READINGS_MAX {
             let due = self.queue.iter().enumerate();
             let due = due.filter(|(_, job)| job.not_before.is_none_or(|at| now >= at));
-            let Some((place, _)) = due.min_by_key(|(_, job)| (job.bytes, job.number)) else { return };
+            let Some((place, _)) = due.min_by_key(|(_, job)| (job.bytes, job.number)) else {
+                return;
+            };
             let job = self.queue.swap_remove(place);
             self.running += 1;
             let (admission, control) = (self.admission.clone(), self.control.clone());
@@ -317,7 +322,8 @@ fn read(
     let tell = control.clone();
     let described = move |description: &Description| {
         // One whose manifest does not hold is refused by the steps that follow.
-        let Ok(Manifest { name: plugin, requires, .. }) = Manifest::of(&description.manifest) else {
+        let Ok(Manifest { name: plugin, requires, .. }) = Manifest::of(&description.manifest)
+        else {
             return;
         };
         let (path, requires) = (job.path.clone(), requires.into_keys().collect());

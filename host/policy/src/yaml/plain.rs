@@ -119,7 +119,11 @@ mod tests {
         let deep = format!("{}{}", "[".repeat(DEPTH_MAX + 2), "]".repeat(DEPTH_MAX + 2));
         let many = serde_json::to_string(&vec![(); NODES_MAX + 1]).unwrap();
         for text in ["1", "true", "1.5", r#"{"a":null,"a":null}"#, &deep, &many] {
-            assert!(serde_json::from_str::<Node>(text).is_err(), "{} was taken", &text[..9.min(text.len())]);
+            assert!(
+                serde_json::from_str::<Node>(text).is_err(),
+                "{} was taken",
+                &text[..9.min(text.len())]
+            );
         }
     }
 

@@ -17,9 +17,9 @@ use super::bench::{Bench, Faulty, Live, of_fault, tree, word_of};
 use super::fixtures::{Case, Fixtures, Step, Turn, spelled};
 use super::report::{self, Check};
 use super::{damage, numbers, probes, streams};
+use crate::check::admission;
 use crate::exit::{Exit, Failure};
 use crate::figures::{bytes, grouped};
-use crate::check::admission;
 use crate::terminal::Terminal;
 
 /// How far up from the file or from here a folder of examples is looked for.

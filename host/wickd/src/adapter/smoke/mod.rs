@@ -19,10 +19,10 @@ use wickd_policy::Manifest;
 use wickd_sandbox::exchange::nouns::{Description, Failure as Refusal};
 use wickd_sandbox::{Runtime, inspect};
 
+use crate::check::admission;
 use crate::config::Config;
 use crate::exit::{Exit, Failure};
 use crate::figures::count;
-use crate::check::admission;
 use crate::terminal::{Look, Terminal};
 
 /// How long one answer may take.
