@@ -16,12 +16,11 @@ use wickd_model::{Digest, OrderEvent, SlotName};
 use wickd_sandbox::{Batch, Runtime, RuntimeError};
 use wickd_store::{Folder, Note, Record, StoreError};
 
-use crate::clock::WallClock;
 use crate::control::{Control, LaneControl, Opening, SlotControl, Source, Standing, ToControl};
 use crate::desk::{Desk, IntentHashes, Outbox};
 use crate::edges::Edges;
 use crate::ending::Ending;
-use crate::intake::{Admission, Intake, Reader};
+use crate::intake::{Admission, Intake};
 use crate::io::{FeedSummary, Tier, UtilitySummary};
 use crate::lane::{
     Account, Accounts, FEED_EVENTS, Gauge, Lane, LaneParts, MAIL_ENTRIES, Saved, SlotSetup, ToLane,
@@ -32,15 +31,8 @@ use crate::notice::{Notice, Notices};
 use crate::orders::PaperVenue;
 use crate::plan::{Plan, SlotPlan};
 use crate::pump::{PumpGauge, Stream, Tap};
-use crate::recover::{Recovered, Stores, open_state, stream_id, told};
+use crate::recover::{Recovered, Stores, open_state, stream_id};
 use crate::venue::{Running, Start, WireError, Wiring};
-
-/// Compiled code kept: some hundred plugins.
-const COMPILED_BYTES_MAX: u64 = 2 << 30;
-/// Refusals remembered: some thousand, which a start need not find again.
-const REFUSALS_BYTES_MAX: u64 = 1 << 20;
-/// Components kept for rolling back, beside those in use.
-const SHELF_COMPONENTS_MAX: usize = 64;
 
 /// The house does not start.
 #[derive(Debug, thiserror::Error)]
@@ -153,8 +145,7 @@ impl House {
     pub fn start(plan: Plan, edges: Edges) -> Result<(Self, Receiver<Notice>), HouseError> {
         let (notices, heard) = Notices::channel();
         let clock = edges.clock.clone();
-        let runtime = Runtime::start()?;
-        let ending = Ending::default();
+        let (runtime, ending) = (Runtime::start()?, Ending::default());
         let folder = open_state(&plan, &notices)?;
         let stores = Stores::open(folder.as_ref(), &notices);
         let stream_id = stream_id(&plan);
@@ -191,7 +182,7 @@ impl House {
         let (tier, workers) = tier.start(&plan, market, &runtime, &edges, &notices)?;
         let shown = slots.iter().map(show).collect();
         let pump = Arc::new(OnceLock::new());
-        let admission = admission(&plan, &runtime, folder.as_ref(), &clock, &notices);
+        let admission = Admission::for_plan(&plan, &runtime, folder.as_ref(), &clock, &notices);
         let control = Control {
             runtime: runtime.clone(),
             ending: ending.clone(),
@@ -212,14 +203,11 @@ impl House {
             venues: ears,
             workers,
             seating: 0,
-            opening: Opening::default(),
-            supplied: false,
-            started_ns: clock.now_ns(),
-            wait_told: false,
+            opening: Opening::since(clock.now_ns()),
             finishing: None,
         };
-        let control =
-            std::thread::Builder::new().name("control".into()).spawn(move || control.run())?;
+        let thread = std::thread::Builder::new().name("control".into());
+        let control = thread.spawn(move || control.run())?;
         let intake = Intake::start(
             admission,
             plan.folders,
@@ -228,8 +216,7 @@ impl House {
             notices.clone(),
             own.clone(),
         )?;
-        let slots = shown;
-        let lanes = threads;
+        let (slots, lanes) = (shown, threads);
         let house = Self {
             slots,
             own,
@@ -266,12 +253,12 @@ impl House {
     pub fn ended_early(&self) -> Option<String> {
         let threads = self.lanes.iter().chain(self.desk.thread()).chain([self.intake.thread()]);
         let threads = threads.chain(self.venues.threads()).chain(self.tier.threads());
-        let ended = threads.filter(|thread| thread.is_finished()).map(JoinHandle::thread);
         let control = self.control.is_finished().then(|| self.control.thread());
-        let mut ended = ended.chain(control);
-        // Looked at in this order: a thread that was told to end is told after that was noted.
-        let ended = ended.next().map(|thread| thread.name().unwrap_or("without a name").to_owned());
+        let ended = threads.filter(|thread| thread.is_finished()).map(JoinHandle::thread);
+        let ended =
+            ended.chain(control).next().map(|thread| thread.name().unwrap_or("?").to_owned());
         let epoch = (!self.runtime.is_ticking()).then(|| "epoch".to_owned());
+        // Asked last: a thread that was told to end was told after that was noted.
         self.ending.early(ended.or(epoch))
     }
 
@@ -472,35 +459,6 @@ fn set_up_slot(
         on_failure: slot.on_failure,
     };
     (setup, SlotControl::new(slot.clone(), key, lane, gauge, saved))
-}
-
-fn admission(
-    plan: &Plan,
-    runtime: &Runtime,
-    folder: Option<&Folder>,
-    clock: &WallClock,
-    notices: &Notices,
-) -> Admission {
-    let cache = folder.and_then(|folder| told(folder.blobs(COMPILED_BYTES_MAX), "cache", notices));
-    let shelf = folder.and_then(|folder| told(folder.shelf(), "shelf", notices));
-    if let Some(shelf) = &shelf {
-        // A shelf that cannot be pruned only takes room.
-        let _ = shelf.prune(SHELF_COMPONENTS_MAX, &[]);
-    }
-    let refused =
-        folder.and_then(|folder| told(folder.refusals(REFUSALS_BYTES_MAX), "refusals", notices));
-    Admission {
-        reader: Reader {
-            runtime: runtime.clone(),
-            worker: plan.reader.clone(),
-            cache: cache.map(Arc::new),
-            refused: refused.map(Arc::new),
-            stop: Arc::default(),
-        },
-        limits: plan.limits,
-        shelf,
-        clock: clock.clone(),
-    }
 }
 
 fn show(slot: &SlotControl) -> SlotShow {

@@ -147,11 +147,6 @@ pub(crate) struct Control {
     pub(crate) seating: u32,
     /// Which files the market still waits for.
     pub(crate) opening: Opening,
-    /// The slots have what there is for them; the market may start.
-    pub(crate) supplied: bool,
-    pub(crate) started_ns: u64,
-    /// It was said what the market waits for.
-    pub(crate) wait_told: bool,
     /// The run is ending: when the slots last heard something, and how much they had heard.
     pub(crate) finishing: Option<(u64, u64)>,
 }
@@ -213,14 +208,14 @@ impl Control {
     /// first event of a recording finds the same slots in every run. A market that goes on by itself
     /// waits [`PATIENCE_NS`] for that and no longer; what comes then is seated while it runs.
     fn supply_the_slots(&mut self) {
-        if self.supplied || self.finishing.is_some() {
+        if self.opening.supplied || self.finishing.is_some() {
             return;
         }
         let Some(awaited) = self.awaited() else { return };
         let goes_on = self.source.as_ref().is_some_and(|source| source.stream.is_live());
-        let late = self.clock.now_ns().saturating_sub(self.started_ns) > PATIENCE_NS;
-        if late && !self.wait_told && !awaited.is_empty() {
-            self.wait_told = true;
+        let late = self.clock.now_ns().saturating_sub(self.opening.since_ns) > PATIENCE_NS;
+        if late && !self.opening.told && !awaited.is_empty() {
+            self.opening.told = true;
             let what = if goes_on { "opens without" } else { "waits for" };
             self.say(Notice::warn("market-waits", format!("the market {what} {}", list(&awaited))));
         }
@@ -232,7 +227,7 @@ impl Control {
         // What a slot turned out to miss may be among the files that nobody seemed to use.
         let awaited = self.awaited().unwrap_or_default();
         if awaited.is_empty() || enough {
-            self.supplied = true;
+            self.opening.supplied = true;
             self.say_who_waits();
         }
     }
@@ -250,7 +245,7 @@ impl Control {
     /// The market starts once every slot that can be seated is.
     fn start_the_market(&mut self) {
         let waiting = self.lanes.iter().any(|lane| !lane.awaiting.is_empty());
-        if !self.supplied || self.seating > 0 || waiting || self.finishing.is_some() {
+        if !self.opening.supplied || self.seating > 0 || waiting || self.finishing.is_some() {
             return;
         }
         let Some(Source { stream, taps, bars, speed }) = self.source.take() else { return };

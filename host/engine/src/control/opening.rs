@@ -9,7 +9,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use wickd_model::PluginName;
+use wickd_model::{PluginName, TsNs};
 
 /// What intake says of a file that was there at its first look.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -25,15 +25,26 @@ pub(crate) enum Reading {
 /// Plugins by name, each with those it requires.
 pub(crate) type Requirements = BTreeMap<PluginName, BTreeSet<PluginName>>;
 
-/// The files that have not been read yet.
+/// How far the opening is.
 #[derive(Default)]
 pub(crate) struct Opening {
+    /// The slots have what there is for them; the market may start.
+    pub(crate) supplied: bool,
+    /// Since when it is waited.
+    pub(crate) since_ns: TsNs,
+    /// It was said for what.
+    pub(crate) told: bool,
     found: bool,
     unread: BTreeMap<PathBuf, Option<PluginName>>,
     requires: Requirements,
 }
 
 impl Opening {
+    /// Begins to wait.
+    pub(crate) fn since(since_ns: TsNs) -> Self {
+        Self { since_ns, ..Self::default() }
+    }
+
     /// Takes in what has become of a file.
     pub(crate) fn take(&mut self, reading: Reading) {
         match reading {

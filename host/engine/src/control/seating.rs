@@ -56,7 +56,7 @@ impl Control {
         let requires = plugin.manifest.requires.keys().cloned().collect();
         self.opening.take(Reading::Described { path: path.clone(), plugin: name, requires });
         self.opening.take(Reading::Done(path));
-        if !self.supplied {
+        if !self.opening.supplied {
             // Which of two versions is read first must not matter.
             return;
         }
@@ -383,7 +383,7 @@ impl Control {
         let name = slot.plan.name.clone();
         if let Unprepared::Missing { what, plugin: missed } = &why {
             // Until the folders have been read, what is missing is probably the next one.
-            if !self.supplied {
+            if !self.opening.supplied {
                 slot.misses = missed.clone();
                 return;
             }

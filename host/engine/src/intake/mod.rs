@@ -27,7 +27,7 @@ use wickd_policy::{LimitsPatch, MANIFEST_BYTES_MAX, Manifest};
 use wickd_sandbox::{
     IndicatorGuest, Loaded, Runtime, SignalGuest, StrategyGuest, exchange::ExchangeGuest, sha256,
 };
-use wickd_store::{BlobCache, Shelf};
+use wickd_store::{BlobCache, Folder, Shelf};
 
 pub use answer::Description;
 use child::no_link;
@@ -41,9 +41,19 @@ use watch::sidecar;
 use crate::clock::WallClock;
 use crate::io;
 use crate::lane::Seat;
+use crate::notice::Notices;
+use crate::plan::Plan;
+use crate::recover::told;
 
 /// Stack for loading and linking, in bytes: four times that of the child, which has done both before.
 const STACK_BYTES: usize = 64 << 20;
+
+/// Compiled code kept: some hundred plugins.
+const COMPILED_BYTES_MAX: u64 = 2 << 30;
+/// Refusals remembered: some thousand, which a start need not find again.
+const REFUSALS_BYTES_MAX: u64 = 1 << 20;
+/// Components kept for rolling back, beside those in use.
+const SHELF_COMPONENTS_MAX: usize = 64;
 
 /// A plugin that passed every step.
 pub struct Plugin {
@@ -146,6 +156,32 @@ impl Admission {
         let stop = Arc::default();
         let reader = Reader { runtime, worker: None, cache, refused: None, stop };
         Self { reader, limits, shelf: None, clock: WallClock::system() }
+    }
+
+    /// Admission as a plan asks for it, with what it keeps in the state folder.
+    pub(crate) fn for_plan(
+        plan: &Plan,
+        runtime: &Runtime,
+        folder: Option<&Folder>,
+        clock: &WallClock,
+        notices: &Notices,
+    ) -> Self {
+        let cache = folder.map(|folder| folder.blobs(COMPILED_BYTES_MAX));
+        let refused = folder.map(|folder| folder.refusals(REFUSALS_BYTES_MAX));
+        let shelf = folder.map(Folder::shelf);
+        let shelf = shelf.and_then(|shelf| told(shelf, "shelf", notices));
+        if let Some(shelf) = &shelf {
+            // A shelf that cannot be pruned only takes room.
+            let _ = shelf.prune(SHELF_COMPONENTS_MAX, &[]);
+        }
+        let reader = Reader {
+            runtime: runtime.clone(),
+            worker: plan.reader.clone(),
+            cache: cache.and_then(|cache| told(cache, "cache", notices)).map(Arc::new),
+            refused: refused.and_then(|cache| told(cache, "refusals", notices)).map(Arc::new),
+            stop: Arc::default(),
+        };
+        Self { reader, limits: plan.limits, shelf, clock: clock.clone() }
     }
 
     /// The same, with this program as the child process that reads, as the daemon has it.
