@@ -181,7 +181,7 @@ impl House {
         let bars = tier.bar_ears(&plan.instruments);
         let (tier, workers) = tier.start(&plan, market, &runtime, &edges, &notices)?;
         let shown = slots.iter().map(show).collect();
-        let pump = Arc::new(OnceLock::new());
+        let (pump, wanted) = (Arc::new(OnceLock::new()), plan.wanted());
         let admission = Admission::for_plan(&plan, &runtime, folder.as_ref(), &clock, &notices);
         let control = Control {
             runtime: runtime.clone(),
@@ -213,16 +213,16 @@ impl House {
             plan.folders,
             plan.settle_ms,
             plan.rescan_ms,
+            wanted,
             notices.clone(),
             own.clone(),
         )?;
-        let (slots, lanes) = (shown, threads);
         let house = Self {
-            slots,
+            slots: shown,
             own,
             control,
             intake,
-            lanes,
+            lanes: threads,
             desk,
             venues,
             tier,

@@ -27,6 +27,7 @@ mod recover;
 pub mod rig;
 mod tryout;
 mod venue;
+mod wanted;
 
 pub use clock::WallClock;
 pub use desk::IntentHashes;

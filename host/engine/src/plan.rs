@@ -14,6 +14,7 @@ use crate::lane::{OnFailure, Trial};
 use crate::market::{FeedPlan, Speed};
 use crate::orders::PaperConfig;
 use crate::venue::VenuePlan;
+use crate::wanted::Wanted;
 
 /// Everything about one run.
 #[derive(Clone, Debug)]
@@ -53,6 +54,17 @@ pub struct Plan {
     pub utilities: Vec<UtilityPlan>,
     /// The house's limits, under the sidecar's and the slot's.
     pub limits: Limits,
+}
+
+impl Plan {
+    /// The plugins that places of the configuration name.
+    pub(crate) fn wanted(&self) -> Wanted {
+        let slots = self.slots.iter().map(|slot| &slot.plugin);
+        let venues = self.venues.iter().map(|venue| &venue.plugin);
+        let utilities = self.utilities.iter().map(|utility| &utility.post.plugin);
+        let feeds = self.plugin_feeds.iter().map(|feed| &feed.post.plugin);
+        Wanted::named(slots.chain(venues).chain(utilities).chain(feeds).cloned().collect())
+    }
 }
 
 /// Where the keys are. They are read once, at the start, and stay at the edge.

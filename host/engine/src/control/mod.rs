@@ -232,14 +232,14 @@ impl Control {
         }
     }
 
-    fn awaited(&self) -> Option<Vec<PathBuf>> {
+    fn awaited(&mut self) -> Option<Vec<PathBuf>> {
         let slots = self.slots.iter();
         let slots =
             slots.flat_map(|slot| [Some(&slot.plan.plugin), slot.misses.as_ref()]).flatten();
         let venues = self.venues.iter().map(|venue| &venue.plugin);
         let workers = self.workers.iter().map(|worker| &worker.plugin);
         let named = slots.chain(venues).chain(workers).cloned().collect();
-        Some(self.opening.awaited(named)?.into_iter().cloned().collect())
+        self.opening.awaited(named)
     }
 
     /// The market starts once every slot that can be seated is.

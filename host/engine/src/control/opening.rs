@@ -11,6 +11,8 @@ use std::path::PathBuf;
 
 use wickd_model::{PluginName, TsNs};
 
+use crate::wanted::Wanted;
+
 /// What intake says of a file that was there at its first look.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Reading {
@@ -21,9 +23,6 @@ pub(crate) enum Reading {
     /// This one was admitted or refused, has gone, or does not come to rest.
     Done(PathBuf),
 }
-
-/// Plugins by name, each with those it requires.
-pub(crate) type Requirements = BTreeMap<PluginName, BTreeSet<PluginName>>;
 
 /// How far the opening is.
 #[derive(Default)]
@@ -36,7 +35,7 @@ pub(crate) struct Opening {
     pub(crate) told: bool,
     found: bool,
     unread: BTreeMap<PathBuf, Option<PluginName>>,
-    requires: Requirements,
+    wanted: Wanted,
 }
 
 impl Opening {
@@ -53,7 +52,7 @@ impl Opening {
                 self.unread.extend(paths.into_iter().map(|path| (path, None)));
             }
             Reading::Described { path, plugin, requires } => {
-                self.requires.entry(plugin.clone()).or_default().extend(requires);
+                self.wanted.require(&plugin, requires);
                 // Only what was there at the start is waited for.
                 if let Some(known) = self.unread.get_mut(&path) {
                     *known = Some(plugin);
@@ -65,26 +64,14 @@ impl Opening {
 
     /// The files that are waited for, given the plugins that the configuration names and those that
     /// slots miss. `None` while the folders have not been looked at.
-    pub(crate) fn awaited(&self, named: BTreeSet<PluginName>) -> Option<Vec<&PathBuf>> {
-        let wanted = self.with_required(named);
-        let is_wanted = |plugin: &Option<PluginName>| {
-            plugin.as_ref().is_none_or(|plugin| wanted.contains(plugin))
-        };
-        let awaited = self.unread.iter().filter(|(_, plugin)| is_wanted(plugin));
-        self.found.then(|| awaited.map(|(path, _)| path).collect())
-    }
-
-    /// These plugins, those they require, and so on.
-    fn with_required(&self, named: BTreeSet<PluginName>) -> BTreeSet<PluginName> {
-        let mut wanted = BTreeSet::new();
-        let mut next: Vec<PluginName> = named.into_iter().collect();
-        while let Some(plugin) = next.pop() {
-            if let Some(required) = self.requires.get(&plugin) {
-                next.extend(required.iter().filter(|name| !wanted.contains(*name)).cloned());
-            }
-            wanted.insert(plugin);
-        }
-        wanted
+    pub(crate) fn awaited(&mut self, named: BTreeSet<PluginName>) -> Option<Vec<PathBuf>> {
+        self.wanted.rename(named);
+        let wanted = self.wanted.all();
+        let awaited = self
+            .unread
+            .iter()
+            .filter(|(_, plugin)| plugin.as_ref().is_none_or(|plugin| wanted.contains(plugin)));
+        self.found.then(|| awaited.map(|(path, _)| path.clone()).collect())
     }
 }
 
@@ -101,7 +88,7 @@ mod tests {
         Reading::Described { path: path.into(), plugin: name(plugin), requires }
     }
 
-    fn awaited(opening: &Opening, named: &[&str]) -> Vec<String> {
+    fn awaited(opening: &mut Opening, named: &[&str]) -> Vec<String> {
         let named = named.iter().map(|text| name(text)).collect();
         let awaited = opening.awaited(named).expect("the folders have been looked at");
         awaited.iter().map(|path| path.display().to_string()).collect()
@@ -109,24 +96,24 @@ mod tests {
 
     #[test]
     fn nothing_is_known_before_the_first_look() {
-        assert_eq!(Opening::default().awaited(BTreeSet::new()), None);
+        assert_eq!(Opening::since(0).awaited(BTreeSet::new()), None);
     }
 
     #[test]
     fn a_file_is_waited_for_until_it_is_known_that_nobody_uses_it() {
-        let mut opening = Opening::default();
+        let mut opening = Opening::since(0);
         opening.take(Reading::Found(vec!["a".into(), "b".into()]));
-        assert_eq!(awaited(&opening, &["used"]), ["a", "b"]);
+        assert_eq!(awaited(&mut opening, &["used"]), ["a", "b"]);
         opening.take(described("a", "unused", &[]));
         opening.take(described("b", "used", &[]));
-        assert_eq!(awaited(&opening, &["used"]), ["b"]);
+        assert_eq!(awaited(&mut opening, &["used"]), ["b"]);
         opening.take(Reading::Done("b".into()));
-        assert_eq!(awaited(&opening, &["used"]), [""; 0]);
+        assert_eq!(awaited(&mut opening, &["used"]), [""; 0]);
     }
 
     #[test]
     fn inputs_of_inputs_are_waited_for_and_circles_end() {
-        let mut opening = Opening::default();
+        let mut opening = Opening::since(0);
         opening.take(Reading::Found(vec!["a".into(), "b".into(), "c".into()]));
         for reading in [
             described("a", "slot", &["signal"]),
@@ -136,15 +123,15 @@ mod tests {
         ] {
             opening.take(reading);
         }
-        assert_eq!(awaited(&opening, &["slot"]), ["b", "c"]);
-        assert_eq!(awaited(&opening, &[]), [""; 0]);
+        assert_eq!(awaited(&mut opening, &["slot"]), ["b", "c"]);
+        assert_eq!(awaited(&mut opening, &[]), [""; 0]);
     }
 
     #[test]
     fn a_file_that_came_later_holds_up_nobody() {
-        let mut opening = Opening::default();
+        let mut opening = Opening::since(0);
         opening.take(Reading::Found(vec![]));
         opening.take(described("late", "used", &[]));
-        assert_eq!(awaited(&opening, &["used"]), [""; 0]);
+        assert_eq!(awaited(&mut opening, &["used"]), [""; 0]);
     }
 }

@@ -66,21 +66,26 @@ pub(crate) enum NoAnswer {
 /// The whole answer.
 pub(crate) enum Answer {
     Code(Description, Vec<u8>),
+    /// The description alone: the code is not wanted yet.
+    Described,
     Refused(Refusal),
 }
 
 impl Answer {
-    /// Reads an answer to its end; `described` sees the description as soon as it is there.
+    /// Reads an answer to its end; `described` sees the description as soon as it is there, and says
+    /// whether to go on to the code.
     pub(crate) fn read(
         mut from: impl Read,
-        described: impl FnOnce(&Description),
+        described: impl FnOnce(&Description) -> bool,
     ) -> Result<Self, NoAnswer> {
         let description = match frame(&mut from)? {
             Frame::Described(description) => bounded(description)?,
             Frame::Refused { step, reason, fix } => return refused(&step, &reason, &fix),
             Frame::Code { .. } => return Err(garbled("code without a description")),
         };
-        described(&description);
+        if !described(&description) {
+            return Ok(Self::Described);
+        }
         let bytes = match frame(&mut from)? {
             Frame::Code { bytes } if bytes <= ARTEFACT_BYTES_MAX => bytes,
             Frame::Code { .. } => return Err(garbled("more code than there can be")),
@@ -169,7 +174,7 @@ mod tests {
     }
 
     fn read(bytes: &[u8]) -> Result<Answer, NoAnswer> {
-        Answer::read(bytes, |_| {})
+        Answer::read(bytes, |_| true)
     }
 
     fn spoken(say: impl FnOnce(&mut Vec<u8>) -> std::io::Result<()>) -> Vec<u8> {
@@ -186,10 +191,14 @@ mod tests {
     #[test]
     fn an_answer_arrives_as_it_was_said() {
         let mut seen = None;
-        let answer = Answer::read(&whole()[..], |description| seen = Some(description.clone()));
+        let answer = Answer::read(&whole()[..], |description| {
+            seen = Some(description.clone());
+            true
+        });
         let Ok(Answer::Code(read, code)) = answer else { panic!("no code") };
         assert_eq!((&code[..], seen.as_ref()), (&b"machine code"[..], Some(&read)));
         assert_eq!((read.world, read.functions), (World::Signal, 7));
+        assert!(matches!(Answer::read(&whole()[..], |_| false), Ok(Answer::Described)));
         let said = Refusal::new("validate", "not \u{1b}[2J whole", "build it again");
         let bytes = spoken(|to| say_refused(to, &said));
         let Ok(Answer::Refused(read)) = self::read(&bytes) else { panic!("no refusal") };

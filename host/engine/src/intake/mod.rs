@@ -34,7 +34,7 @@ use child::no_link;
 pub use child::{describe, read_component};
 use described::{described, rights};
 pub use reader::reading_budget_s;
-pub(crate) use reader::{Reader, Unread, try_child};
+pub(crate) use reader::{Asked, Reader, Unread, try_child};
 pub(crate) use thread::Intake;
 use watch::sidecar;
 
@@ -195,22 +195,24 @@ impl Admission {
     /// # Errors
     /// The first step that refuses.
     pub fn admit(&self, path: &Path, rank: usize) -> Result<(Plugin, Cost), Box<Refusal>> {
-        self.read(path, rank, &|_| {}).map_err(|unread| {
+        self.read(path, rank, &|_| true).map_err(|unread| {
             Box::new(match unread {
                 Unread::Refused(refusal) => refusal,
                 Unread::Machine { reason, fix } => Refusal::new("read", reason, fix),
-                Unread::Stopped => Refusal::new("read", "wickd stops", "start it again"),
+                Unread::Deferred | Unread::Stopped => {
+                    Refusal::new("read", "wickd stops", "start it again")
+                }
             })
         })
     }
 
-    /// The same for the daemon, which is told what a plugin is before it is compiled, and tells what
+    /// The same for the daemon, which is asked before a plugin is compiled, and tells what
     /// the machine could not do from what the plugin is refused for.
     pub(crate) fn read(
         &self,
         path: &Path,
         rank: usize,
-        described: &(dyn Fn(&Description) + Sync),
+        described: &Asked<'_>,
     ) -> Result<(Plugin, Cost), Unread> {
         let bytes = read_once(path, self.limits.component_bytes, "component_bytes")?;
         let sidecar = match sidecar(path) {
@@ -244,7 +246,7 @@ impl Admission {
         sidecar: Option<&[u8]>,
         path: &Path,
         rank: usize,
-        told: &(dyn Fn(&Description) + Sync),
+        told: &Asked<'_>,
     ) -> Result<(Plugin, Cost), Unread> {
         let (digest, size, now) = (sha256(&bytes), bytes.len() as u64, self.clock.now_ns());
         let bytes = Arc::new(bytes);

@@ -55,6 +55,9 @@ pub fn reading_budget_s(bytes: u64) -> (u64, u64) {
     (DESCRIBE_BASE_S + mib / DESCRIBE_MIB_PER_S, CPU_BASE_S + CPU_PER_MIB_S * mib)
 }
 
+/// Told what a component is; says whether it is to be compiled now.
+pub(crate) type Asked<'a> = dyn Fn(&Description) -> bool + Sync + 'a;
+
 /// Why there is no code.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Unread {
@@ -64,6 +67,9 @@ pub(crate) enum Unread {
     /// This machine could not do it now; the same bytes may be taken at the next try.
     #[error("{reason}")]
     Machine { reason: String, fix: &'static str },
+    /// It has been described, and is to be compiled later.
+    #[error("it waits to be compiled")]
+    Deferred,
     /// The daemon ends.
     #[error("wickd stops")]
     Stopped,
@@ -93,19 +99,20 @@ pub(crate) struct Read {
 }
 
 impl Reader {
-    /// Reads a component; `described` is told what it is before it is compiled.
+    /// Reads a component; `described` is told what it is before it is compiled, and says whether to.
     pub(crate) fn read(
         &self,
         digest: Digest,
         wasm: Arc<Vec<u8>>,
         now: TsNs,
-        described: &(dyn Fn(&Description) + Sync),
+        described: &Asked<'_>,
     ) -> Result<Read, Unread> {
         let version = house_version().to_string().to_lowercase().replace('+', "-");
         let key = format!("{digest}-{:016x}-{version}", self.runtime.compatibility());
         let mut cache_error = None;
         match self.known(&key) {
             Ok(Some(Answer::Refused(refusal))) => return Err(refusal.into()),
+            Ok(Some(Answer::Described)) => {}
             // An artefact that does not load was written by another build; compile again.
             Ok(Some(Answer::Code(description, code))) => {
                 if let Ok(code) = self.runtime.load(&Artefact::compiled_here(code)) {
@@ -132,6 +139,7 @@ impl Reader {
             answered => answered?,
         };
         match answer {
+            Answer::Described => Err(Unread::Deferred),
             Answer::Refused(refusal) => {
                 // A refusal that is not remembered only costs time at the next start.
                 let _ = self.refused.as_ref().map(|cache| {
@@ -162,7 +170,7 @@ impl Reader {
     fn known(&self, key: &str) -> Result<Option<Answer>, StoreError> {
         for cache in [&self.refused, &self.cache].into_iter().flatten() {
             if let Some(bytes) = cache.get(key)?
-                && let Ok(answer) = Answer::read(&bytes[..], |_| {})
+                && let Ok(answer) = Answer::read(&bytes[..], |_| true)
             {
                 return Ok(Some(answer));
             }
@@ -178,7 +186,7 @@ fn cannot_load(error: &CompileError) -> Unread {
 }
 
 /// Reads inside this process: for tests and benchmarks, whose components are their own.
-fn here(wasm: &[u8], described: &dyn Fn(&Description)) -> Result<Answer, Unread> {
+fn here(wasm: &[u8], described: &Asked<'_>) -> Result<Answer, Unread> {
     let mut answer = Vec::new();
     let said = read_component(wasm, &mut answer, || {});
     let read = said.map_err(NoAnswer::Short).and_then(|()| Answer::read(&answer[..], described));
@@ -187,7 +195,7 @@ fn here(wasm: &[u8], described: &dyn Fn(&Description)) -> Result<Answer, Unread>
 
 /// Whether the child can be started and answers: of no bytes at all it says that they are none.
 pub(crate) fn try_child(worker: &PathBuf) -> Result<(), Unread> {
-    match in_child(worker, Arc::default(), &AtomicBool::new(false), &|_| {})? {
+    match in_child(worker, Arc::default(), &AtomicBool::new(false), &|_| true)? {
         Answer::Refused(Refusal { step: "validate", .. }) => Ok(()),
         _ => Err(Unread::Machine {
             reason: "the child that reads plugins gives a wrong answer".to_owned(),
@@ -201,7 +209,7 @@ fn in_child(
     worker: &PathBuf,
     wasm: Arc<Vec<u8>>,
     stop: &AtomicBool,
-    described: &(dyn Fn(&Description) + Sync),
+    described: &Asked<'_>,
 ) -> Result<Answer, Unread> {
     let (_, cpu_s) = reading_budget_s(wasm.len() as u64);
     let deadline = Duration::from_secs(WALL_FACTOR * cpu_s);
@@ -338,7 +346,7 @@ mod tests {
         let worker = dir.path().join("worker");
         std::fs::write(&worker, format!("#!/bin/sh\n{script}\n")).unwrap();
         std::fs::set_permissions(&worker, PermissionsExt::from_mode(0o755)).unwrap();
-        in_child(&worker, Arc::new(vec![7; 1 << 20]), &AtomicBool::new(false), &|_| {})
+        in_child(&worker, Arc::new(vec![7; 1 << 20]), &AtomicBool::new(false), &|_| true)
     }
 
     fn said(script: &str) -> String {
@@ -356,7 +364,7 @@ mod tests {
         std::fs::write(&worker, "#!/bin/sh\nexec sleep 1000\n").unwrap();
         std::fs::set_permissions(&worker, PermissionsExt::from_mode(0o755)).unwrap();
         let stop = AtomicBool::new(true);
-        let outcome = in_child(&worker, Arc::new(vec![7; 1 << 20]), &stop, &|_| {});
+        let outcome = in_child(&worker, Arc::new(vec![7; 1 << 20]), &stop, &|_| true);
         assert!(matches!(outcome, Err(Unread::Stopped)));
     }
 
@@ -385,7 +393,7 @@ mod tests {
             assert!(matches!(outcome(script), Err(Unread::Machine { .. })), "{script}");
         }
         let (stop, wasm) = (AtomicBool::new(false), Arc::new(vec![7]));
-        let absent = in_child(&PathBuf::from("/no/such/program"), wasm, &stop, &|_| {});
+        let absent = in_child(&PathBuf::from("/no/such/program"), wasm, &stop, &|_| true);
         let Err(Unread::Machine { fix, .. }) = absent else { panic!("it started") };
         assert!(fix.contains("ulimit -u"), "{fix}");
     }

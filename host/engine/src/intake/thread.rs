@@ -1,27 +1,29 @@
-//! The intake's thread: what has come to rest is read, the smallest file first, two at a time.
+//! The intake's thread: what has come to rest is read, two files at a time.
 //!
 //! Comes in: folders. Goes out: plugins, files that have gone, and what has become of the files that
-//! were there at the start. A large file or a bomb takes one of two places; whatever is small passes
-//! it in the other. Deliberately absent: reading itself, which is [`Admission`]'s, on a thread of its
-//! own for each file, so that this one always answers.
+//! were there at the start. There is one place to be described in and one to be compiled in. So whose
+//! plugin a file is becomes known whatever is being compiled: the smallest file first; and what
+//! somebody uses is compiled before what nobody does. A file whose turn to be compiled has not come
+//! gives up its child and is read again then. Deliberately absent: reading itself, which is
+//! [`Admission`]'s, on a thread of its own for each file, so that this one always answers.
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SendError, Sender, channel};
 use std::time::{Duration, Instant};
 
+use wickd_model::PluginName;
 use wickd_policy::Manifest;
 
 use super::watch::{Change, Watch};
 use super::{Admission, Cost, Description, Plugin, Refusal, Unread, folders};
-use crate::control::{Reading, ToControl};
+use crate::control::{Reading as Told, ToControl};
 use crate::notice::{Detail, Notice, Notices};
+use crate::wanted::Wanted;
 
-/// Files read at the same time: one may be a bomb, and the next one passes it.
-const READINGS_MAX: usize = 2;
 /// How often a file is tried that the machine could not read.
 const TRIES_MAX: u32 = 3;
 /// How long after a failure of the machine it is tried again.
@@ -32,8 +34,37 @@ const END: Duration = Duration::from_secs(1);
 /// What wakes the thread.
 enum Wake {
     Hint,
+    /// This file has been described, and goes on in the place to be compiled in, or will.
+    Described {
+        number: u64,
+        plugin: PluginName,
+        requires: Vec<PluginName>,
+    },
     Read(Box<Finished>),
     Stop,
+}
+
+/// The place to be compiled in, which a file takes the moment it has been described.
+#[derive(Default)]
+struct Place {
+    taken: AtomicBool,
+    /// Files that wait for it, and come before any other.
+    waiting: AtomicUsize,
+}
+
+impl Place {
+    fn take(&self) -> bool {
+        self.taken.compare_exchange(false, true, Ordering::AcqRel, Ordering::Relaxed).is_ok()
+    }
+
+    /// Takes it in passing, where nobody waits for it.
+    fn pass(&self) -> bool {
+        self.waiting.load(Ordering::Acquire) == 0 && self.take()
+    }
+
+    fn leave(&self) {
+        self.taken.store(false, Ordering::Release);
+    }
 }
 
 /// The intake as the engine holds it.
@@ -52,6 +83,7 @@ impl Intake {
         folders: Vec<PathBuf>,
         settle_ms: u64,
         rescan_ms: u64,
+        wanted: Wanted,
         notices: Notices,
         control: Sender<ToControl>,
     ) -> std::io::Result<Self> {
@@ -67,7 +99,11 @@ impl Intake {
             notices,
             control,
             wakes: wakes.clone(),
+            wanted,
             queue: Vec::new(),
+            waiting: Vec::new(),
+            place: Arc::default(),
+            describing: None,
             running: 0,
             latest: BTreeMap::new(),
             numbered: 0,
@@ -104,6 +140,7 @@ struct Pace {
 type Over = SendError<ToControl>;
 
 /// A file to be read.
+#[derive(Clone)]
 struct Job {
     path: PathBuf,
     rank: usize,
@@ -112,6 +149,8 @@ struct Job {
     number: u64,
     tries: u32,
     not_before: Option<Instant>,
+    /// Whose it is, once that is known.
+    plugin: Option<PluginName>,
 }
 
 /// A file that has been read.
@@ -125,10 +164,18 @@ struct Work {
     notices: Notices,
     control: Sender<ToControl>,
     wakes: Sender<Wake>,
+    /// The plugins that somebody uses.
+    wanted: Wanted,
+    /// To be described.
     queue: Vec<Job>,
+    /// Described, to be compiled.
+    waiting: Vec<Job>,
+    place: Arc<Place>,
+    /// The file in the place to be described in.
+    describing: Option<u64>,
     running: usize,
-    /// The newest state of each file that is queued or being read.
-    latest: BTreeMap<PathBuf, u64>,
+    /// The newest state of each file that is queued or being read, and whose it is.
+    latest: BTreeMap<PathBuf, (u64, Option<PluginName>)>,
     numbered: u64,
 }
 
@@ -144,7 +191,7 @@ impl Work {
                     _ => None,
                 });
                 let found = settled.chain(watch.unsettled()).map(Path::to_owned).collect();
-                self.control.send(ToControl::Reading(Reading::Found(found)))?;
+                self.control.send(ToControl::Reading(Told::Found(found)))?;
             }
             for change in changes {
                 self.take(change)?;
@@ -176,11 +223,12 @@ impl Work {
                 self.notices.say(Notice::info("file-found", format!("reading {name}")));
                 // A file that vanished since is small, and refused when it is opened.
                 let bytes = path.symlink_metadata().map_or(0, |meta| meta.len());
+                self.drop_queued(&path);
                 self.numbered += 1;
-                self.latest.insert(path.clone(), self.numbered);
-                self.queue.retain(|job| job.path != path);
                 let number = self.numbered;
-                self.queue.push(Job { path, rank, bytes, number, tries: 0, not_before: None });
+                self.latest.insert(path.clone(), (number, None));
+                let (tries, not_before, plugin) = (0, None, None);
+                self.queue.push(Job { path, rank, bytes, number, tries, not_before, plugin });
                 Ok(())
             }
         }
@@ -189,40 +237,74 @@ impl Work {
     /// What is known or under way of a file does not count any more.
     fn forget(&mut self, path: &Path) -> Result<(), Over> {
         self.latest.remove(path);
-        self.queue.retain(|job| job.path != path);
-        self.control.send(ToControl::Reading(Reading::Done(path.to_owned())))
+        self.drop_queued(path);
+        self.control.send(ToControl::Reading(Told::Done(path.to_owned())))
     }
 
-    /// Starts to read the smallest files that are due.
+    fn drop_queued(&mut self, path: &Path) {
+        self.queue.retain(|job| job.path != path);
+        self.waiting.retain(|job| job.path != path);
+        self.place.waiting.store(self.waiting.len(), Ordering::Release);
+    }
+
+    /// Fills both places.
     fn start_readings(&mut self) {
+        let next = self.waiting.iter().enumerate().min_by_key(|(_, job)| {
+            let is_wanted = job.plugin.as_ref().is_some_and(|name| self.wanted.contains(name));
+            (!is_wanted, job.bytes, job.number)
+        });
+        if let Some((next, _)) = next
+            && self.place.take()
+        {
+            let job = self.waiting.swap_remove(next);
+            self.place.waiting.store(self.waiting.len(), Ordering::Release);
+            self.start(job, true);
+        }
         let now = Instant::now();
-        while self.running < READINGS_MAX {
-            let due = self.queue.iter().enumerate();
-            let due = due.filter(|(_, job)| job.not_before.is_none_or(|at| now >= at));
-            let Some((place, _)) = due.min_by_key(|(_, job)| (job.bytes, job.number)) else {
-                return;
+        let due = self.queue.iter().enumerate();
+        let due = due.filter(|(_, job)| job.not_before.is_none_or(|at| now >= at));
+        if let (None, Some((next, _))) =
+            (self.describing, due.min_by_key(|(_, job)| (job.bytes, job.number)))
+        {
+            let job = self.queue.swap_remove(next);
+            self.describing = Some(job.number);
+            self.start(job, false);
+        }
+    }
+
+    /// Starts to read a file; `compiles` where it has the place for that already.
+    fn start(&mut self, job: Job, compiles: bool) {
+        self.running += 1;
+        let (admission, control) = (self.admission.clone(), self.control.clone());
+        let (wakes, place) = (self.wakes.clone(), self.place.clone());
+        let spare = job.clone();
+        let thread = std::thread::Builder::new().name("reading".into());
+        let started = thread.spawn(move || {
+            let has_place = AtomicBool::new(compiles);
+            let reading = Reading {
+                job: &job,
+                control,
+                wakes: wakes.clone(),
+                place: &place,
+                has_place: &has_place,
             };
-            let job = self.queue.swap_remove(place);
-            self.running += 1;
-            let (admission, control) = (self.admission.clone(), self.control.clone());
-            let (done, path, failed) = (self.wakes.clone(), job.path.clone(), self.wakes.clone());
-            let (rank, number, bytes, tries) = (job.rank, job.number, job.bytes, job.tries);
-            let again = || Job { path: path.clone(), rank, bytes, number, tries, not_before: None };
-            let spare = again();
-            let thread = std::thread::Builder::new().name("reading".into());
-            let started = thread.spawn(move || {
-                // A panic costs this file, and not the place it was read in.
-                let outcome = catch_unwind(AssertUnwindSafe(|| read(&admission, &job, &control)));
-                let outcome = outcome.unwrap_or_else(|_| Err(Refusal::own_failure().into()));
-                // Nobody waits for it any more once the intake ends.
-                let _ = done.send(Wake::Read(Box::new(Finished { job, outcome })));
-            });
-            if let Err(error) = started {
-                let reason = format!("no thread starts: {error}");
-                let fix = "raise the limit of threads (`TasksMax=` of the unit, `ulimit -u`)";
-                let outcome = Err(Unread::Machine { reason, fix });
-                let _ = failed.send(Wake::Read(Box::new(Finished { job: spare, outcome })));
+            // A panic costs this file, and not the place it was read in.
+            let outcome = catch_unwind(AssertUnwindSafe(|| reading.run(&admission)));
+            let outcome = outcome.unwrap_or_else(|_| Err(Refusal::own_failure().into()));
+            if has_place.load(Ordering::Acquire) {
+                place.leave();
             }
+            // Nobody waits for it any more once the intake ends.
+            let _ = wakes.send(Wake::Read(Box::new(Finished { job, outcome })));
+        });
+        if let Err(error) = started {
+            if compiles {
+                self.place.leave();
+            }
+            let reason = format!("no thread starts: {error}");
+            let fix = "raise the limit of threads (`TasksMax=` of the unit, `ulimit -u`)";
+            let outcome = Err(Unread::Machine { reason, fix });
+            let _ = self.wakes.send(Wake::Read(Box::new(Finished { job: spare, outcome })));
         }
     }
 
@@ -243,6 +325,14 @@ impl Work {
             match wake {
                 Wake::Hint => {}
                 Wake::Stop => return Ok(false),
+                Wake::Described { number, plugin, requires } => {
+                    self.wanted.require(&plugin, requires);
+                    let mut files = self.latest.values_mut();
+                    if let Some((_, known)) = files.find(|(latest, _)| *latest == number) {
+                        *known = Some(plugin);
+                    }
+                    self.described(number);
+                }
                 Wake::Read(finished) => self.finished(*finished)?,
             }
         }
@@ -255,21 +345,33 @@ impl Work {
         while self.running > 0 {
             match woken.recv_timeout(END.saturating_sub(started.elapsed())) {
                 Ok(Wake::Read(_)) => self.running -= 1,
-                Ok(Wake::Hint | Wake::Stop) => {}
+                Ok(_) => {}
                 Err(_) => break,
             }
         }
         Ok(())
     }
 
+    /// The place to be described in is free again.
+    fn described(&mut self, number: u64) {
+        self.describing = self.describing.filter(|describing| *describing != number);
+    }
+
     fn finished(&mut self, Finished { job, outcome }: Finished) -> Result<(), Over> {
         self.running -= 1;
-        if self.latest.get(&job.path) != Some(&job.number) {
+        self.described(job.number);
+        let plugin = match self.latest.get(&job.path) {
+            Some((number, plugin)) if *number == job.number => plugin.clone(),
             // The file has changed or gone while it was read.
-            return Ok(());
-        }
+            _ => return Ok(()),
+        };
         let path = job.path.clone();
         match outcome {
+            Err(Unread::Deferred) => {
+                self.waiting.push(Job { plugin, ..job });
+                self.place.waiting.store(self.waiting.len(), Ordering::Release);
+                return Ok(());
+            }
             Ok((plugin, cost)) => {
                 self.say_admitted(&plugin, cost);
                 self.latest.remove(&path);
@@ -314,22 +416,35 @@ impl Work {
     }
 }
 
-fn read(
-    admission: &Admission,
-    job: &Job,
-    control: &Sender<ToControl>,
-) -> Result<(Plugin, Cost), Unread> {
-    let tell = control.clone();
-    let described = move |description: &Description| {
+/// A file being read, on its own thread.
+struct Reading<'r> {
+    job: &'r Job,
+    control: Sender<ToControl>,
+    wakes: Sender<Wake>,
+    place: &'r Place,
+    has_place: &'r AtomicBool,
+}
+
+impl Reading<'_> {
+    fn run(&self, admission: &Admission) -> Result<(Plugin, Cost), Unread> {
+        admission.read(&self.job.path, self.job.rank, &|description| self.described(description))
+    }
+
+    /// Tells whose plugin it is; says whether it may be compiled now.
+    fn described(&self, description: &Description) -> bool {
         // One whose manifest does not hold is refused by the steps that follow.
-        let Ok(Manifest { name: plugin, requires, .. }) = Manifest::of(&description.manifest)
-        else {
-            return;
-        };
-        let (path, requires) = (job.path.clone(), requires.into_keys().collect());
-        let reading = Reading::Described { path, plugin, requires };
-        // Control has ended if nobody listens.
-        let _ = tell.send(ToControl::Reading(reading));
-    };
-    admission.read(&job.path, job.rank, &described)
+        if let Ok(manifest) = Manifest::of(&description.manifest) {
+            let (path, plugin) = (self.job.path.clone(), manifest.name);
+            let requires: Vec<_> = manifest.requires.into_keys().collect();
+            let (number, name, needs) = (self.job.number, plugin.clone(), requires.clone());
+            // Who has ended needs not be told.
+            let _ =
+                self.control.send(ToControl::Reading(Told::Described { path, plugin, requires }));
+            let _ = self.wakes.send(Wake::Described { number, plugin: name, requires: needs });
+        }
+        if !self.has_place.load(Ordering::Acquire) && self.place.pass() {
+            self.has_place.store(true, Ordering::Release);
+        }
+        self.has_place.load(Ordering::Acquire)
+    }
 }
