@@ -34,7 +34,6 @@ pub struct Unfit {
 pub fn try_machine(plan: &Plan) -> Result<(), Unfit> {
     let places = plan.slots.len() + plan.venues.len() + plan.utilities.len();
     let places = places + plan.plugin_feeds.len();
-    try_threads(plan.lanes as usize + 2 * places + THREADS)?;
     let runtime = Runtime::start().map_err(|error| match error {
         RuntimeError::Ticker(error) => no_threads(1, &error),
         error => Unfit {
@@ -46,6 +45,8 @@ pub fn try_machine(plan: &Plan) -> Result<(), Unfit> {
         reason: crate::intake::chain(&error),
         fix: error.fix().to_owned(),
     })?;
+    // After the memory, whose limit stops threads too.
+    try_threads(plan.lanes as usize + 2 * places + THREADS)?;
     let Some(worker) = &plan.reader else { return Ok(()) };
     try_child(worker).map_err(|unread| match unread {
         Unread::Machine { reason, fix } => Unfit { reason, fix: fix.to_owned() },
