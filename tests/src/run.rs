@@ -1,9 +1,11 @@
 //! A whole house in a temporary folder.
 
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::Arc;
+use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant};
 
+use wickd_engine::events::Subscription;
 use wickd_engine::lane::{OnFailure, Trial};
 use wickd_engine::market::{
     FeedKind, FeedPlan, FloatNoise, OnBrokenRow, ReplayPlan, Speed, SyntheticPlan,
@@ -250,9 +252,9 @@ impl Audit {
 pub struct Run {
     stage: Option<Stage>,
     house: Option<House>,
-    heard: Receiver<Notice>,
+    heard: Subscription,
     /// Every notice so far.
-    pub notices: Vec<Notice>,
+    pub notices: Vec<Arc<Notice>>,
 }
 
 impl Run {
@@ -294,7 +296,7 @@ impl Run {
     }
 
     /// Waits for a notice of this code about this slot; gives it.
-    pub fn wait(&mut self, slot: &str, code: &str) -> Notice {
+    pub fn wait(&mut self, slot: &str, code: &str) -> Arc<Notice> {
         let what = format!("`{code}` of {slot}");
         let number = self
             .wait_from(0, &what, |said| said.code == code && said.slot.as_deref() == Some(slot));
@@ -316,13 +318,13 @@ impl Run {
     }
 
     /// Waits until the feeds are over and everything is written; sums up.
-    pub fn until_over(mut self) -> (Stage, Summary, Vec<Notice>) {
+    pub fn until_over(mut self) -> (Stage, Summary, Vec<Arc<Notice>>) {
         self.wait_until("the end of the feeds", House::is_over);
         self.end()
     }
 
     /// Ends it now; sums up.
-    pub fn end(mut self) -> (Stage, Summary, Vec<Notice>) {
+    pub fn end(mut self) -> (Stage, Summary, Vec<Arc<Notice>>) {
         let house = self.house.take().expect("it runs until it is ended");
         let summary = house.end();
         self.notices.extend(self.heard.try_iter());

@@ -11,7 +11,9 @@ const RATE: u32 = 10_000;
 const GAP_NS: &str = "100000";
 
 /// Two auditors beside these guests, to the end of the feed.
-fn run_beside(hostile: &[&str]) -> (Summary, [Audit; 2], Vec<wickd_engine::Notice>) {
+fn run_beside(
+    hostile: &[&str],
+) -> (Summary, [Audit; 2], Vec<std::sync::Arc<wickd_engine::Notice>>) {
     let mut stage = Stage::new();
     stage.plan.feeds = vec![synthetic(RATE, Some(EVENTS))];
     // Paced, so that restarts and snapshots fall between ticks and not behind the last one.

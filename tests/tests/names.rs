@@ -70,7 +70,7 @@ fn settings(pairs: &[(&str, &str)]) -> Vec<Setting> {
 }
 
 /// Waits until so many of its answers were this machine, then ends the house; gives what it said.
-fn run(stage: Stage, names: &Arc<Turncoat>, wait_for: &str) -> (Summary, Vec<Notice>) {
+fn run(stage: Stage, names: &Arc<Turncoat>, wait_for: &str) -> (Summary, Vec<Arc<Notice>>) {
     let edges = Edges { names: names.clone(), ..Edges::system() };
     let mut run = stage.start_within(edges);
     run.wait_from(0, wait_for, |notice| notice.text.contains(wait_for));

@@ -4,6 +4,8 @@
 
 use std::fmt::Write as _;
 
+use std::sync::Arc;
+
 use wickd_engine::market::{FeedKind, FeedPlan, FloatNoise, OnBrokenRow, ReplayPlan, Speed};
 use wickd_engine::{Notice, Summary};
 use wickd_model::{LossStops, Reason};
@@ -51,13 +53,13 @@ fn stage(lanes: u32) -> Stage {
     stage
 }
 
-fn said<'n>(notices: &'n [Notice], slot: &str, words: &str) -> Vec<&'n str> {
-    let of = |notice: &&Notice| notice.slot.as_deref() == Some(slot);
+fn said<'n>(notices: &'n [Arc<Notice>], slot: &str, words: &str) -> Vec<&'n str> {
+    let of = |notice: &&Arc<Notice>| notice.slot.as_deref() == Some(slot);
     let texts = notices.iter().filter(of).map(|notice| notice.text.as_str());
     texts.filter(|text| text.contains(words)).collect()
 }
 
-fn told<'n>(notices: &'n [Notice], code: &str) -> Vec<&'n str> {
+fn told<'n>(notices: &'n [Arc<Notice>], code: &str) -> Vec<&'n str> {
     notices.iter().filter(|notice| notice.code == code).map(|notice| notice.text.as_str()).collect()
 }
 
@@ -72,7 +74,7 @@ fn fall(stage: &Stage) {
     quotes(stage, STARTS_S + 100, MIDNIGHT_S + 20, 24_000);
 }
 
-fn a_night(speed: Speed) -> (Stage, Summary, Vec<Notice>) {
+fn a_night(speed: Speed) -> (Stage, Summary, Vec<Arc<Notice>>) {
     let mut stage = stage(1);
     stage.plan.speed = speed;
     fall(&stage);
@@ -139,7 +141,7 @@ fn a_restart_on_the_same_day_does_not_forget_what_was_lost_and_the_next_day_does
     let (stage, _, notices) = stage.start().until_over();
     assert_eq!(told(&notices, "account-stop").len(), 1, "{notices:#?}");
     let let_in =
-        |notices: &[Notice]| ["one", "two"].map(|name| said(notices, name, "let in").len());
+        |notices: &[Arc<Notice>]| ["one", "two"].map(|name| said(notices, name, "let in").len());
     assert_eq!(let_in(&notices), [0, 0]);
     quotes(&stage, MIDNIGHT_S, MIDNIGHT_S + 20, 24_000);
     let (stage, _, notices) = stage.start().until_over();

@@ -2,6 +2,8 @@
 //! before.
 #![allow(clippy::expect_used, clippy::print_stdout, reason = "a test may fail, and tells")]
 
+use std::sync::Arc;
+
 use wickd_engine::lane::{Trial, Verdict};
 use wickd_engine::market::Speed;
 use wickd_engine::{Detail, Notice, Summary};
@@ -107,7 +109,7 @@ fn endless(trial: Trial) -> Run {
 const TRIAL: Trial = Trial { shadow_events: 20, probation_events: 1_000, agree: false };
 
 /// The auditor that was there first is there at the end, and has missed nothing.
-fn first_still_trades(run: Run) -> Vec<Notice> {
+fn first_still_trades(run: Run) -> Vec<Arc<Notice>> {
     let version = run.slot("audit").standing().version;
     assert_eq!(version, "0.1.0");
     let (stage, summary, notices) = run.end();

@@ -10,28 +10,13 @@ use std::sync::Arc;
 
 use wickd_model::{SlotName, printable};
 
+use crate::events::{Cause, Detail, Event, FeedEvent, Notice, Notices, VenueEvent};
 use crate::intake::Plugin;
-use crate::notice::{Detail, Notice, Notices, Severity};
 
 /// Targets told apart under one code; what is aimed at yet another one counts with the rest.
 const TARGETS_MAX: usize = 64;
 /// Longest target kept, in bytes.
 const TARGET_BYTES_MAX: usize = 160;
-
-/// One thing that was tried.
-pub(crate) struct Attempt<'a> {
-    /// Stable: scripts match on it.
-    pub(crate) code: &'static str,
-    pub(crate) severity: Severity,
-    /// What it was aimed at.
-    pub(crate) target: &'a str,
-    /// One sentence.
-    pub(crate) text: &'a str,
-    /// What would mend it.
-    pub(crate) fix: &'a str,
-    /// How often, at once.
-    pub(crate) times: u64,
-}
 
 /// All attempts of one venue or one feed.
 pub(crate) struct Denials {
@@ -52,8 +37,8 @@ impl Denials {
     }
 
     /// Counts it, and tells of it where its count has doubled.
-    pub(crate) fn count(&mut self, plugin: Option<&Arc<Plugin>>, attempt: &Attempt<'_>) {
-        let code = attempt.code;
+    pub(crate) fn count(&mut self, plugin: Option<&Arc<Plugin>>, attempt: Cause<'_>) {
+        let code = attempt.what.code().code;
         let mut key = (code, printable(attempt.target.as_bytes(), TARGET_BYTES_MAX));
         let under = self.counts.range((code, String::new())..).take_while(|(key, _)| key.0 == code);
         if !self.counts.contains_key(&key) && under.count() >= TARGETS_MAX {
@@ -67,23 +52,19 @@ impl Denials {
         if attempt.times == 0 || before.checked_ilog2() == count.checked_ilog2() {
             return;
         }
-        let text = format!("{}{target}: {}", self.head(), attempt.text);
-        let mut notice = Notice::new(attempt.severity, code, text).detail(Detail::Count(count));
-        if self.is_slot {
-            notice = notice.slot(&self.who);
-        }
-        if !attempt.fix.is_empty() {
-            notice = notice.fix(attempt.fix);
-        }
+        let who = (!self.is_slot).then(|| self.who.clone());
+        let event = Event::Refused { who, target, what: attempt.what };
+        let mut notice = self.about(event).detail(Detail::Count(count));
         if let Some(plugin) = plugin {
             notice = notice.plugin(plugin.label(), plugin.digest);
         }
-        self.notices.say(notice);
+        self.notices.publish(notice);
     }
 
-    /// A notice about a slot names it anyway.
-    fn head(&self) -> String {
-        if self.is_slot { String::new() } else { format!("{}: ", self.who) }
+    /// A feed is spoken of as a slot is.
+    fn about(&self, event: impl Into<Event>) -> Notice {
+        let notice = Notice::of(event);
+        if self.is_slot { notice.slot(&self.who) } else { notice.venue(&self.who) }
     }
 
     /// Tells of all of them together, where there were any.
@@ -96,30 +77,30 @@ impl Denials {
             return;
         }
         let each: Vec<_> = sums.iter().map(|(code, count)| format!("{code} {count}")).collect();
-        let text = format!("{}in this run: {}", self.head(), each.join(", "));
-        let all = Detail::Count(sums.values().sum());
-        self.notices.say(match self.is_slot {
-            true => Notice::info("feed-counts", text).slot(&self.who).detail(all),
-            false => Notice::info("venue-counts", text).detail(all),
-        });
+        let (venue, counts) = (self.who.clone(), each.join(", "));
+        let event = match self.is_slot {
+            true => Event::from(FeedEvent::Counts { counts }),
+            false => VenueEvent::Counts { venue, counts }.into(),
+        };
+        self.notices.publish(self.about(event).detail(Detail::Count(sums.values().sum())));
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::events::RefusedEvent;
 
-    fn attempt(target: &str, times: u64) -> Attempt<'_> {
-        let (code, severity) = ("request-refused", Severity::Error);
-        Attempt { code, severity, target, text: "no", fix: "yes", times }
+    fn attempt(target: &str, times: u64) -> Cause<'_> {
+        Cause { target, what: RefusedEvent::Request { why: "no".into(), fix: "yes".into() }, times }
     }
 
     #[test]
     fn a_flood_is_counted_in_full_and_told_as_it_doubles() {
         let (notices, told) = Notices::channel();
         let mut denials = Denials::new("evil".to_owned(), notices);
-        (0..1_000).for_each(|_| denials.count(None, &attempt("GET rest/x", 1)));
-        denials.count(None, &attempt("GET rest/y", 5_000));
+        (0..1_000).for_each(|_| denials.count(None, attempt("GET rest/x", 1)));
+        denials.count(None, attempt("GET rest/y", 5_000));
         denials.sum_up();
         let told: Vec<_> = told.try_iter().collect();
         // 1, 2, 4, … 512; then one for the other target; then the sum.
@@ -132,7 +113,7 @@ mod tests {
     fn made_up_targets_share_one_count() {
         let (notices, told) = Notices::channel();
         let mut denials = Denials::new("evil".to_owned(), notices);
-        (0..10_000).for_each(|n| denials.count(None, &attempt(&format!("GET rest/{n}"), 1)));
+        (0..10_000).for_each(|n| denials.count(None, attempt(&format!("GET rest/{n}"), 1)));
         assert!(denials.counts.len() <= TARGETS_MAX + 1);
         assert!(told.try_iter().count() < 100);
         assert_eq!(denials.counts.values().sum::<u64>(), 10_000);

@@ -6,7 +6,7 @@
 //! and intake's.
 
 use std::collections::BTreeMap;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 
@@ -20,6 +20,7 @@ use crate::control::{Control, LaneControl, Opening, SlotControl, Source, Standin
 use crate::desk::{Desk, IntentHashes, Outbox};
 use crate::edges::Edges;
 use crate::ending::Ending;
+use crate::events::{AuditQueue, AuditWriter, Notice, Notices, RunEvent, Subscription};
 use crate::intake::{Admission, Intake};
 use crate::io::{FeedSummary, Tier, UtilitySummary};
 use crate::lane::{
@@ -27,12 +28,14 @@ use crate::lane::{
     Waker,
 };
 use crate::market::FeedError;
-use crate::notice::{Notice, Notices};
 use crate::orders::PaperVenue;
 use crate::plan::{Plan, SlotPlan};
 use crate::pump::{PumpGauge, Stream, Tap};
 use crate::recover::{Recovered, Stores, open_state, stream_id};
 use crate::venue::{Running, Start, WireError, Wiring};
+
+/// Notices under way to whoever started the run.
+const SCREEN_NOTICES_MAX: usize = 4096;
 
 /// The house does not start.
 #[derive(Debug, thiserror::Error)]
@@ -91,6 +94,7 @@ pub struct House {
     ending: Ending,
     runtime: Runtime,
     notices: Notices,
+    audit: Option<AuditWriter>,
     // Released last: another daemon may start once it is gone.
     folder: Option<Folder>,
 }
@@ -142,12 +146,15 @@ impl House {
     ///
     /// # Errors
     /// Only what no house can run without; a disk that takes no writes only blocks orders.
-    pub fn start(plan: Plan, edges: Edges) -> Result<(Self, Receiver<Notice>), HouseError> {
-        let (notices, heard) = Notices::channel();
-        let clock = edges.clock.clone();
+    pub fn start(plan: Plan, edges: Edges) -> Result<(Self, Subscription), HouseError> {
+        let (clock, pump) = (edges.clock.clone(), Arc::new(OnceLock::new()));
+        let notices = Notices::new(clock.clone(), pump.clone());
+        let (heard, _) = notices.subscribe("the screen", SCREEN_NOTICES_MAX);
+        let audit = AuditQueue::open(&notices);
         let (runtime, ending) = (Runtime::start()?, Ending::default());
         let folder = open_state(&plan, &notices)?;
-        let stores = Stores::open(folder.as_ref(), &notices);
+        let mut stores = Stores::open(folder.as_ref(), &notices);
+        let audit = audit.write(stores.audit.take(), &notices)?;
         let stream_id = stream_id(&plan);
         let saved = stores.saved(&plan, &notices);
         let mut wiring = Wiring::new(&plan);
@@ -160,8 +167,8 @@ impl House {
         let (journal, ledger) = (stores.journal.clone(), stores.ledger.clone());
         let keys = plan.slots.iter().enumerate();
         let keys = keys.map(|(place, slot)| (stores.key(&slot.name, place), slot.name.clone()));
-        let tier = Tier::new(&plan, keys.collect(), &clock);
-        notices.heard_by(tier.notice_ears());
+        let tier = Tier::new(&plan, keys.collect());
+        tier.subscribers().for_each(|inbox| notices.add(inbox));
         let (routes, fills) = (wiring.routes(), tier.fill_ears());
         let (desk, outboxes) = Desk::start(journal, ledger, lanes, stream_id, routes, fills)?;
         let (own, mail) = channel();
@@ -181,7 +188,7 @@ impl House {
         let bars = tier.bar_ears(&plan.instruments);
         let (tier, workers) = tier.start(&plan, market, &runtime, &edges, &notices)?;
         let shown = slots.iter().map(show).collect();
-        let (pump, wanted) = (Arc::new(OnceLock::new()), plan.wanted());
+        let wanted = plan.wanted();
         let admission = Admission::for_plan(&plan, &runtime, folder.as_ref(), &clock, &notices);
         let control = Control {
             runtime: runtime.clone(),
@@ -230,6 +237,7 @@ impl House {
             ending,
             runtime,
             notices,
+            audit,
             folder,
         };
         Ok((house, heard))
@@ -275,14 +283,8 @@ impl House {
     /// Tells of what happened outside control: a journal that takes nothing any more.
     pub fn check(&self) {
         if let Some(error) = self.desk.take_error() {
-            let text = format!(
-                "the journal takes nothing any more, so no order is sent: {}",
-                crate::intake::chain(&error)
-            );
-            self.notices.say(
-                Notice::error("orders-blocked", text)
-                    .fix("free the disk, then restart; ticks go on, positions are unchanged"),
-            );
+            let why = crate::intake::chain(&error);
+            self.notices.publish(Notice::of(RunEvent::OrdersBlocked { why }));
         }
     }
 
@@ -305,6 +307,9 @@ impl House {
             .pump
             .get()
             .map_or(0, |pump| pump.events.load(std::sync::atomic::Ordering::Relaxed));
+        if let Some(audit) = self.audit.take() {
+            audit.end();
+        }
         drop(self.folder.take());
         let slots = slots.iter().map(|slot| sum_up(slot, &hashes)).collect();
         Summary { events, slots, feeds, utilities }

@@ -14,10 +14,10 @@ use wickd_model::Event;
 
 use crate::clock::WallClock;
 use crate::control::ToControl;
+use crate::events::{FeedEvent, Notice, Notices};
 use crate::io::BarEars;
 use crate::lane::{HISTORY_EVENTS, Waker};
 use crate::market::{FeedError, FeedPlan, Market, Pace, Speed, SystemClock};
-use crate::notice::{Notice, Notices};
 
 use live::Live;
 
@@ -80,7 +80,7 @@ impl Stream {
                     }
                     past.push_back(event);
                 }
-                Some(Err(error)) => notices.say(feed_error(&error)),
+                Some(Err(error)) => notices.publish(feed_error(&error)),
                 None => break,
             }
         }
@@ -133,7 +133,7 @@ impl Stream {
             match self.origin {
                 Origin::Recorded(market) => replay(market, self.head, speed, &mut out, &notices),
                 Origin::Live(mut live) => {
-                    let failed = |error: &FeedError| notices.say(feed_error(error));
+                    let failed = |error: &FeedError| notices.publish(feed_error(error));
                     while let Some(event) = live.next(|| out.stopped(), failed) {
                         if !out.give(event) {
                             break;
@@ -207,7 +207,7 @@ fn replay(
         let event = match next {
             Ok(event) => event,
             Err(error) => {
-                notices.say(feed_error(&error));
+                notices.publish(feed_error(&error));
                 continue;
             }
         };
@@ -218,25 +218,13 @@ fn replay(
     }
     for report in market.reports() {
         if report.skipped > 0 {
-            let first = report.first_skipped.first().map(ToString::to_string);
-            let text = format!(
-                "feed {}: {} broken rows were left out; the first: {}",
-                report.name,
-                report.skipped,
-                first.unwrap_or_default()
-            );
-            notices.say(Notice::warn("feed-rows-skipped", text));
+            let first = report.first_skipped.first().map(ToString::to_string).unwrap_or_default();
+            let (feed, rows) = (report.name.to_string(), report.skipped);
+            notices.publish(Notice::of(FeedEvent::RowsSkipped { feed, rows, first }));
         }
     }
 }
 
 fn feed_error(error: &FeedError) -> Notice {
-    let mut text = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    Notice::error("feed-failed", text)
-        .fix("mend the file, or set `on_broken_row: skip`; the other feeds go on")
+    Notice::of(FeedEvent::Failed { why: crate::intake::chain(error) })
 }

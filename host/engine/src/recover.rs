@@ -13,9 +13,9 @@ use wickd_model::{ClientId, Reason, SlotName};
 use wickd_store::{Folder, Journal, Ledger, Record, StoreError, VenueRecord};
 
 use crate::control::Records;
+use crate::events::{Notice, Notices, RunEvent, SlotEvent};
 use crate::house::HouseError;
 use crate::lane::Saved;
-use crate::notice::{Notice, Notices};
 use crate::orders::{live_orders, reconcile};
 use crate::plan::Plan;
 use crate::venue::Taken;
@@ -68,16 +68,8 @@ impl Recovered {
             let Record::Intent { order, by } = record else { continue };
             let now = live.get(order.request.instrument as usize) == Some(&true);
             if now != by.live && self.mixed.insert(order.id.slot) {
-                let (was, is) = if now { ("paper", "a venue") } else { ("a venue", "paper") };
-                let text = format!(
-                    "slot {} traded on {was} before and is to trade on {is} now: its positions would \
-                     be neither",
-                    order.id.slot
-                );
-                notices.say(
-                    Notice::error("slot-mixed", text)
-                        .fix("give the slot another name; until then it does not trade"),
-                );
+                let event = SlotEvent::Mixed { slot: order.id.slot, live: now };
+                notices.publish(Notice::of(event));
             }
         }
     }
@@ -112,36 +104,34 @@ pub(crate) fn open_state(plan: &Plan, notices: &Notices) -> Result<Option<Folder
         Ok(folder) => Ok(Some(folder)),
         Err(error @ StoreError::InUse { .. }) => Err(HouseError::State(error)),
         Err(error) => {
-            let text = format!("no state folder, so no order is sent: {error}");
-            let notice = Notice::error("state-degraded", text)
-                .place(plan.state_dir.display())
-                .fix("make it writable and restart; plugins run on what they see until then");
-            notices.say(notice);
+            let event = RunEvent::StateMissing { why: crate::intake::chain(&error) };
+            notices.publish(Notice::of(event).place(plan.state_dir.display()));
             Ok(None)
         }
     }
 }
 
 /// What is kept on disk; each part may be missing.
+#[derive(Default)]
 pub(crate) struct Stores {
     pub(crate) journal: Option<Arc<Journal>>,
     pub(crate) ledger: Option<Arc<Ledger>>,
     pub(crate) records: Records,
+    pub(crate) audit: Option<wickd_store::Audit>,
 }
 
 impl Stores {
     pub(crate) fn open(folder: Option<&Folder>, notices: &Notices) -> Self {
         let Some(folder) = folder else {
-            return Self { journal: None, ledger: None, records: Records::default() };
+            return Self::default();
         };
         let journal = told(folder.journal(), "journal", notices).map(Arc::new);
         let ledger = told(folder.ledger(), "venue ledger", notices).map(Arc::new);
         let records = Records {
             journal: journal.clone(),
             snapshots: told(folder.snapshots(), "snapshots", notices),
-            audit: told(folder.audit(), "audit log", notices),
         };
-        Self { journal, ledger, records }
+        Self { journal, ledger, records, audit: told(folder.audit(), "audit log", notices) }
     }
 
     /// The journal's own number; without a journal no order is sent, and any will do.
@@ -165,8 +155,8 @@ impl Stores {
                 continue;
             };
             for aside in found.set_aside {
-                let text = format!("a damaged state was set aside: {}", aside.reason);
-                notices.say(Notice::warn("state-damaged", text).slot(&slot.name));
+                let event = SlotEvent::StateDamaged { why: aside.reason };
+                notices.publish(Notice::of(event).slot(&slot.name));
             }
             if let Some(snapshot) = found.snapshot {
                 let saved = Saved {
@@ -207,14 +197,11 @@ impl Stores {
         }
         if !repairs.journal.is_empty() {
             journal.append(&repairs.journal).map_err(HouseError::Recover)?;
-            let text = format!("{} records were reconciled with the venue", repairs.journal.len());
-            notices.say(Notice::info("reconciled", text));
+            let event = RunEvent::Reconciled { records: repairs.journal.len() };
+            notices.publish(Notice::of(event));
         }
         for id in &repairs.disputed {
-            let text = format!("journal and venue contradict each other on order {id}");
-            let notice = Notice::error("order-disputed", text)
-                .fix("settle it by hand; its slot does not trade until then");
-            notices.say(notice);
+            notices.publish(Notice::of(RunEvent::OrderDisputed { order: *id }));
         }
         found.truth.extend(repairs.ledger);
         found.journal.extend(repairs.journal);
@@ -240,12 +227,16 @@ impl Stores {
     }
 }
 
-pub(crate) fn told<T>(opened: Result<T, StoreError>, what: &str, notices: &Notices) -> Option<T> {
+pub(crate) fn told<T>(
+    opened: Result<T, StoreError>,
+    what: &'static str,
+    notices: &Notices,
+) -> Option<T> {
     match opened {
         Ok(opened) => Some(opened),
         Err(error) => {
-            let text = format!("no {what}: {}", crate::intake::chain(&error));
-            notices.say(Notice::error("state-degraded", text).fix("mend the disk and restart"));
+            let event = RunEvent::StateDegraded { part: what, why: crate::intake::chain(&error) };
+            notices.publish(Notice::of(event));
             None
         }
     }

@@ -18,12 +18,12 @@ use wickd_store::Folder;
 
 use crate::control::{Kitchen, Prepared};
 use crate::desk::{Desk, Routes};
+use crate::events::Subscription;
 use crate::intake::Plugin;
 use crate::io::FillEars;
 use crate::lane::{
     Account, Body, FromLane, Gauge, Lane, LaneParts, OnFailure, SlotSetup, ToLane, Trial, Waker,
 };
-use crate::notice::Notice;
 use crate::orders::{Joint, PaperConfig, PaperVenue};
 use crate::plan::{Credentials, RestartPlan, SlotPlan};
 use crate::venue::{Connector, Input, NewsTap, Parts, VenuePlan, Wire};
@@ -219,7 +219,7 @@ impl AdapterRig {
         native: &str,
     ) -> Option<Self> {
         let limits = wickd_model::Limits::default().for_adapter();
-        let (notices, _) = crate::notice::Notices::channel();
+        let (notices, _) = crate::events::Notices::channel();
         let mut adapter = crate::venue::Adapter::new(
             runtime.clone(),
             limits,
@@ -254,7 +254,7 @@ impl AdapterRig {
 /// A venue's connector and wire, whose orders come from the caller instead of a desk.
 pub struct VenueRig {
     ear: SyncSender<Input>,
-    notices: Receiver<Notice>,
+    notices: Subscription,
     // The other ends must not look abandoned.
     _market: Receiver<Event>,
     _news: rtrb::Consumer<wickd_model::OrderEvent>,
@@ -272,7 +272,7 @@ impl VenueRig {
         let (ear, inputs) = sync_channel(crate::venue::INPUTS_MAX);
         let (market, heard) = sync_channel(1 << 16);
         let (ring, news) = rtrb::RingBuffer::new(1 << 12);
-        let (notices, said) = crate::notice::Notices::channel();
+        let (notices, said) = crate::events::Notices::channel();
         let edges = crate::edges::Edges::system();
         let limiter = Arc::new(Limiter::new(50));
         let wire = Wire::start(&plan, credentials, ear.clone(), &edges, &limiter).ok()?;
@@ -305,7 +305,7 @@ impl VenueRig {
 
     /// What it has said since.
     pub fn said(&self) -> Vec<String> {
-        self.notices.try_iter().map(|notice| notice.text).collect()
+        self.notices.try_iter().map(|notice| notice.text.clone()).collect()
     }
 
     /// Hands an order over, as the desk does once its intent is durable.

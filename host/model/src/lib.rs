@@ -13,6 +13,7 @@ mod order;
 mod param;
 mod signal;
 mod text;
+mod utc;
 
 pub use fault::{Fault, FaultKind, Frame};
 pub use id::{ClientId, Digest, InstrumentId, IntentId, NameError, PluginName, SlotName};
@@ -24,6 +25,7 @@ pub use order::{Deny, Kind, Order, OrderEvent, OrderRequest, Position, Reason, S
 pub use param::{Domain, Entry, Issue, Spec, Value};
 pub use signal::{Direction, Heard, Input, Needs, Sample, Shape, Signal, Source};
 pub use text::printable;
+pub use utc::utc;
 
 /// Unix time in nanoseconds, UTC.
 pub type TsNs = u64;

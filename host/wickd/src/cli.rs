@@ -5,6 +5,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use wickd_engine::Severity;
 
 use crate::check::CheckArgs;
 use crate::exit;
@@ -89,6 +90,10 @@ pub(crate) enum Command {
     /// Read the order journal while the daemon is down
     #[command(subcommand)]
     Journal(JournalCommand),
+    /// Show what happened, from the audit log, while the daemon is down
+    Audit(AuditArgs),
+    /// List every code a notice can have, with its severity and meaning
+    Codes,
     /// List every limit of a plugin with its default and range
     Limits,
     /// Read a component from standard input; the daemon calls this itself
@@ -155,6 +160,47 @@ pub(crate) enum JournalCommand {
         #[arg(long, short = 'n', default_value_t = 50)]
         last: u64,
     },
+}
+
+/// Which entries of the audit log.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct AuditArgs {
+    #[command(flatten)]
+    /// Whose.
+    pub(crate) state: StatePath,
+    /// How many
+    #[arg(long, short = 'n', default_value_t = 50)]
+    pub(crate) last: u64,
+    /// Only with this code; `wickd codes` lists them
+    #[arg(long)]
+    pub(crate) code: Option<String>,
+    /// Only about this slot, venue, plugin or file
+    #[arg(long)]
+    pub(crate) about: Option<String>,
+    /// Only of this severity and above
+    #[arg(long, value_enum)]
+    pub(crate) severity: Option<Least>,
+}
+
+/// The least severity shown.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Least {
+    /// Everything.
+    Info,
+    /// What was refused or contained, and errors.
+    Warn,
+    /// What the operator must act on.
+    Error,
+}
+
+impl From<Least> for Severity {
+    fn from(least: Least) -> Self {
+        match least {
+            Least::Info => Self::Info,
+            Least::Warn => Self::Warn,
+            Least::Error => Self::Error,
+        }
+    }
 }
 
 /// Where the state is.

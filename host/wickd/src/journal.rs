@@ -20,19 +20,20 @@ use crate::terminal::{Look, Terminal};
 /// Does either.
 pub(crate) fn command(terminal: &Terminal, command: JournalCommand) -> Result<Exit, Failure> {
     match command {
-        JournalCommand::Verify(state) => verify(terminal, &open(state)?),
-        JournalCommand::Show { state, last } => show(terminal, &open(state)?, last),
+        JournalCommand::Verify(state) => verify(terminal, &open(&state, "journal")?),
+        JournalCommand::Show { state, last } => show(terminal, &open(&state, "journal")?, last),
     }
 }
 
-fn open(state: StatePath) -> Result<Folder, Failure> {
-    let dir: PathBuf = match state.state {
-        Some(dir) => dir,
+/// The state folder, where it has this record.
+pub(crate) fn open(state: &StatePath, record: &str) -> Result<Folder, Failure> {
+    let dir: PathBuf = match &state.state {
+        Some(dir) => dir.clone(),
         None => Config::load(&state.config.config)?.plan.state_dir,
     };
     // Opening would make a folder that is not there.
-    if !dir.join("journal.redb").is_file() {
-        let text = format!("there is no journal in {}", dir.display());
+    if !dir.join(format!("{record}.redb")).is_file() {
+        let text = format!("there is no {record} in {}", dir.display());
         return Err(Failure::new(Exit::NoInput, text).hint("name the folder with `--state`"));
     }
     Ok(Folder::open(&dir)?)

@@ -6,8 +6,10 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic"))]
 
 mod adapter;
+mod audit;
 mod check;
 mod cli;
+mod codes;
 mod config;
 mod config_check;
 mod demo;
@@ -68,6 +70,11 @@ fn command(command: Command, terminal: &Terminal) -> Result<Exit, Failure> {
         Command::Adapter(command) => adapter::command(terminal, &command),
         Command::Config(ConfigCommand::Check(path)) => config_check::check(terminal, &path.config),
         Command::Journal(command) => journal::command(terminal, command),
+        Command::Audit(args) => audit::show(terminal, &args),
+        Command::Codes => {
+            codes::show(terminal);
+            Ok(Exit::Ok)
+        }
         Command::Limits => {
             plugin::limits(terminal);
             Ok(Exit::Ok)

@@ -8,11 +8,12 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
 
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
+use wickd_engine::events::Subscription;
 use wickd_engine::market::FeedKind;
 use wickd_engine::{Edges, House, Notice, Plan, Summary};
 
@@ -69,7 +70,7 @@ impl Stop {
 pub(crate) struct Over {
     pub(crate) summary: Summary,
     /// What was said after `each` had heard its last.
-    pub(crate) last: Vec<Notice>,
+    pub(crate) last: Vec<Arc<Notice>>,
 }
 
 /// Starts a house, shows it until it is over, and sums it up. `each` sees every notice, and hears
@@ -90,7 +91,7 @@ pub(crate) fn house(
         end_within(BROKEN_END);
     }
     let summary = house.end();
-    let last: Vec<Notice> = notices.try_iter().collect();
+    let last: Vec<_> = notices.try_iter().collect();
     last.iter().for_each(|notice| screen.notice(notice));
     screen.close();
     match early {
@@ -119,7 +120,7 @@ fn end_within(wait: Duration) {
 
 fn watch(
     house: &House,
-    notices: &Receiver<Notice>,
+    notices: &Subscription,
     stop: &Stop,
     screen: &mut Screen<'_>,
     each: &mut impl FnMut(&House, Option<&Notice>) -> Result<(), Failure>,

@@ -8,7 +8,8 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
-use wickd_engine::{Detail, House, Notice, Severity, SlotShow};
+use wickd_engine::events::FileEvent;
+use wickd_engine::{Detail, Event, House, Notice, Severity, SlotShow};
 use wickd_model::{Fault, printable};
 
 use crate::config::Config;
@@ -61,9 +62,8 @@ impl<'t> Screen<'t> {
         if self.terminal.json {
             return self.terminal.line("notice", notice);
         }
-        let routine = notice.severity == Severity::Info;
-        if routine && (self.terminal.quiet || (self.live.is_some() && notice.code == "file-found"))
-        {
+        let routine = notice.severity <= Severity::Info;
+        if routine && (self.terminal.quiet || (self.live.is_some() && is_found(notice))) {
             return;
         }
         if let Some(Detail::Config(problems)) = &notice.detail {
@@ -112,6 +112,7 @@ impl<'t> Screen<'t> {
 
     fn line(&self, notice: &Notice) -> String {
         let (word, look) = match notice.severity {
+            Severity::Debug => ("debug", Look::Dim),
             Severity::Info => ("info ", Look::Good),
             Severity::Warn => ("warn ", Look::Odd),
             Severity::Error => ("error", Look::Bad),
@@ -119,7 +120,11 @@ impl<'t> Screen<'t> {
         let mut line = self.terminal.paint(look, word);
         // Where an admitted plugin lay matters to machines only; its name and version say what it is.
         let place = notice.place.as_ref().filter(|_| notice.plugin.is_none());
-        for part in [notice.slot.as_ref(), notice.plugin.as_ref(), place].into_iter().flatten() {
+        // What is told of a venue names it; what its adapter logs does not.
+        let is_log = matches!(notice.event, Event::Log { .. });
+        let venue = notice.venue.as_ref().filter(|_| is_log);
+        let about = [notice.slot.as_ref(), venue, notice.plugin.as_ref(), place];
+        for part in about.into_iter().flatten() {
             line.push_str(&format!("  {}", self.terminal.paint(Look::Bold, part)));
         }
         line.push_str(&format!("  {}", notice.text));
@@ -142,6 +147,10 @@ fn wrapped(line: &str) -> String {
         column += width;
     }
     text
+}
+
+fn is_found(notice: &Notice) -> bool {
+    matches!(notice.event, Event::FileEvent(FileEvent::Found { .. }))
 }
 
 /// The innermost frames, one per line.
@@ -175,9 +184,9 @@ impl Live {
     }
 
     fn count_files(&mut self, notice: &Notice) {
-        match notice.code {
-            "file-found" => self.compiling += 1,
-            "plugin-admitted" | "plugin-refused" => {
+        match &notice.event {
+            Event::FileEvent(FileEvent::Found { .. }) => self.compiling += 1,
+            Event::FileEvent(FileEvent::Admitted { .. } | FileEvent::PluginRefused { .. }) => {
                 self.compiling = self.compiling.saturating_sub(1)
             }
             _ => {}

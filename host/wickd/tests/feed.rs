@@ -248,7 +248,7 @@ fn who_listens_hears_each_failure_and_each_return_until_the_bytes_are_quarantine
     let instruments = "  ETH-USDT: {price_scale: 2, size_scale: 4}\n";
     let stage = stage(&["evil-feed", "ear"], instruments, feed, EAR);
     let mut daemon = Daemon::start(&stage);
-    let fault = daemon.wait_slot(0, "evil", "fault");
+    let fault = daemon.wait_slot(0, "evil", "io-failed");
     assert!(text(&fault, "text").contains("it starts again"), "{fault}");
     daemon.wait_slot(0, "evil", "quarantined");
     // The listener's words come after those of the market.

@@ -13,9 +13,9 @@ use super::Control;
 use super::prepare::{Kitchen, Prepared, Unprepared};
 use super::slot::Sentence;
 use super::slot::Supervision;
+use crate::events::{Detail, InputEvent, Notice};
 use crate::intake::Plugin;
 use crate::lane::{NODES_MAX, Node, NodeId, NodeKind, ToLane};
-use crate::notice::{Detail, Notice};
 use crate::plan::RestartPlan;
 
 /// How deep signals may read signals.
@@ -180,16 +180,13 @@ impl Control {
                 let control = &mut self.lanes[lane].nodes[place];
                 (control.plugin, control.down) = (plugin.clone(), false);
                 self.lanes[lane].send(ToLane::Node(place as NodeId, Box::new(node)));
-                let text = "the shared input has a new generation";
                 let notice =
-                    Notice::info("input-swapped", text).plugin(plugin.label(), plugin.digest);
-                self.say(notice);
+                    Notice::of(InputEvent::Swapped {}).plugin(plugin.label(), plugin.digest);
+                self.publish(notice);
             }
             Err(unprepared) => {
-                let notice = Notice::warn("input-refused", unprepared.to_string())
-                    .plugin(plugin.label(), plugin.digest)
-                    .fix("mend the plugin; the input goes on with what it had");
-                self.say(notice);
+                let event = InputEvent::Refused { why: unprepared.to_string() };
+                self.publish(Notice::of(event).plugin(plugin.label(), plugin.digest));
             }
         }
     }
@@ -201,13 +198,11 @@ impl Control {
         control.down = true;
         let sentence = control.supervision.failed(now_ns);
         let (label, digest) = (control.plugin.label(), control.plugin.digest);
-        let what = match sentence {
-            Sentence::Restart(wait_ms) => format!("{fault}; again in {wait_ms} ms"),
-            Sentence::Quarantine => format!("{fault}; quarantined, its readers have no values"),
+        let event = match sentence {
+            Sentence::Restart(wait_ms) => InputEvent::Failed { fault: fault.clone(), wait_ms },
+            Sentence::Quarantine => InputEvent::Quarantined { fault: fault.clone() },
         };
-        let mut notice = Notice::warn("input-failed", what).plugin(label, digest);
-        notice = notice.fix(fault.kind.hint()).detail(Detail::Fault(fault));
-        self.say(notice);
+        self.publish(Notice::of(event).plugin(label, digest).detail(Detail::Fault(fault)));
     }
 
     /// Inputs whose wait is over start again.

@@ -21,15 +21,15 @@ use std::time::Duration;
 
 use wickd_model::{Event, Instrument, Limits, SlotName, printable};
 use wickd_sandbox::{Batch, Runtime};
-use wickd_store::{Audit, AuditEntry, Journal, Note, Record, Snapshots};
+use wickd_store::{Journal, Note, Record, Snapshots};
 
 use crate::clock::WallClock;
 use crate::ending::Ending;
+use crate::events::{Notice, Notices, RunEvent};
 use crate::intake::Plugin;
 use crate::io::{BarEars, Worker};
 use crate::lane::{FromLane, ToLane, Waker};
 use crate::market::Speed;
-use crate::notice::{Notice, Notices, Severity};
 use crate::pump::{Pump, Stream, Tap};
 use crate::venue::Ear;
 
@@ -109,7 +109,6 @@ impl LaneControl {
 pub(crate) struct Records {
     pub(crate) journal: Option<Arc<Journal>>,
     pub(crate) snapshots: Option<Snapshots>,
-    pub(crate) audit: Option<Audit>,
 }
 
 /// The market before it is pumped.
@@ -196,7 +195,7 @@ impl Control {
             ToControl::Gone(path) => self.gone(&path),
             ToControl::Reading(reading) => self.opening.take(reading),
             ToControl::FeedsOver => {
-                self.say(Notice::info("feeds-over", "the feeds have ended"));
+                self.publish(Notice::of(RunEvent::FeedsOver {}));
                 self.finish();
             }
             ToControl::RollBack(name) => self.roll_back(&name),
@@ -216,8 +215,8 @@ impl Control {
         let late = self.clock.now_ns().saturating_sub(self.opening.since_ns) > PATIENCE_NS;
         if late && !self.opening.told && !awaited.is_empty() {
             self.opening.told = true;
-            let what = if goes_on { "opens without" } else { "waits for" };
-            self.say(Notice::warn("market-waits", format!("the market {what} {}", list(&awaited))));
+            let files = list(&awaited);
+            self.publish(Notice::of(RunEvent::MarketWaits { opens: goes_on, files }));
         }
         let enough = late && goes_on;
         if !awaited.is_empty() && !enough {
@@ -253,10 +252,10 @@ impl Control {
             Ok(pump) => {
                 let _ = self.pump_gauge.set(pump.gauge.clone());
                 self.pump = Some(pump);
-                self.say(Notice::info("market-open", "the market is open"));
+                self.publish(Notice::of(RunEvent::MarketOpen {}));
             }
             Err(error) => {
-                self.say(Notice::error("market-failed", format!("no market: {error}")));
+                self.publish(Notice::of(RunEvent::MarketFailed { why: error.to_string() }));
             }
         }
     }
@@ -296,23 +295,8 @@ impl Control {
         self.lanes.iter().all(|lane| lane.finished) || late
     }
 
-    /// A notice, and a line in the audit log for those that matter later.
-    pub(crate) fn say(&self, notice: Notice) {
-        let lasting = notice.severity > Severity::Info
-            || matches!(notice.code, "swapped" | "seated" | "stopped" | "swap-kept");
-        if let Some(audit) = self.records.audit.as_ref().filter(|_| lasting) {
-            let entry = AuditEntry {
-                ts_ns: self.clock.now_ns(),
-                kind: notice.code.to_owned(),
-                subject: notice.slot.clone().or(notice.place.clone()).unwrap_or_default(),
-                detail: serde_json::to_value(&notice).unwrap_or_default(),
-            };
-            if let Err(error) = audit.append(&[entry]) {
-                let text = format!("the audit log takes nothing: {error}");
-                self.notices.say(Notice::error("audit-failed", text));
-            }
-        }
-        self.notices.say(notice);
+    pub(crate) fn publish(&self, notice: Notice) {
+        self.notices.publish(notice);
     }
 
     /// A line in the journal about a slot's life.
@@ -332,8 +316,8 @@ impl Control {
     fn write(&self, records: &[Record]) {
         let Some(journal) = &self.records.journal else { return };
         if let Err(error) = journal.append(records) {
-            let text = format!("the journal takes no notes: {error}");
-            self.notices.say(Notice::error("journal-failed", text));
+            let why = crate::intake::chain(&error);
+            self.publish(Notice::of(RunEvent::JournalFailed { why }));
         }
     }
 

@@ -13,9 +13,9 @@ use wickd_model::{Event, PluginName};
 use super::prepare::{Kitchen, Prepared, Unprepared};
 use super::slot::Running;
 use super::{Control, Reading};
+use crate::events::{Detail, FileEvent, Notice, SlotEvent};
 use crate::intake::Plugin;
 use crate::lane::{Body, HISTORY_EVENTS, NodeId, ToLane};
-use crate::notice::{Detail, Notice};
 use crate::venue::Input;
 
 /// Times a generation that fell behind its lane is warmed up again.
@@ -40,15 +40,11 @@ impl Control {
         match self.registry.add(plugin.clone()) {
             Ok(None) => {}
             Ok(Some(hidden)) => {
-                let text = format!("{} is also in {hidden}, with other bytes", plugin.label());
-                let notice = Notice::warn("version-twice", text)
-                    .place(plugin.path.display())
-                    .fix("the file read last is used; give one of them another version");
-                self.say(notice);
+                let event = FileEvent::VersionTwice { plugin: plugin.label(), other: hidden };
+                self.publish(Notice::of(event).place(plugin.path.display()));
             }
             Err(most) => {
-                let text = format!("{most} plugins are loaded; {} is not", plugin.label());
-                self.say(Notice::error("plugins-full", text).fix("remove files from the folders"));
+                self.publish(Notice::of(FileEvent::Full { plugin: plugin.label(), most }));
                 return;
             }
         }
@@ -93,10 +89,10 @@ impl Control {
     pub(super) fn gone(&mut self, path: &Path) {
         self.opening.take(Reading::Done(path.to_owned()));
         let Some(plugin) = self.registry.remove(path) else { return };
-        let notice = Notice::info("file-gone", "its file was removed")
+        let notice = Notice::of(FileEvent::Gone {})
             .plugin(plugin.label(), plugin.digest)
             .place(path.display());
-        self.say(notice);
+        self.publish(notice);
         self.employ(&plugin.manifest.name);
         for place in 0..self.slots.len() {
             let slot = &self.slots[place];
@@ -127,9 +123,9 @@ impl Control {
     pub(super) fn say_who_waits(&mut self) {
         for worker in self.workers.iter().filter(|worker| worker.is_idle()) {
             let (plugin, there) = (&worker.plugin, self.registry.versions(&worker.plugin));
-            let text = format!("waits for plugin `{plugin}` {} (there: {there})", worker.range);
-            let notice = Notice::warn("slot-waits", text).slot(&worker.name);
-            self.say(notice.fix(format!("drop a fitting {plugin}.wasm into a watched folder")));
+            let why = format!("for plugin `{plugin}` {} (there: {there})", worker.range);
+            let fix = format!("drop a fitting {plugin}.wasm into a watched folder");
+            self.publish(Notice::of(SlotEvent::Waits { why, fix }).slot(&worker.name));
         }
         for place in 0..self.slots.len() {
             let slot = &self.slots[place];
@@ -140,10 +136,8 @@ impl Control {
             let there = self.registry.versions(plugin);
             let why = format!("for plugin `{plugin}` {range} (there: {there})");
             slot.stand("waiting", why.clone());
-            let notice = Notice::warn("slot-waits", format!("waits {why}"))
-                .slot(name)
-                .fix(format!("drop a fitting {plugin}.wasm into a watched folder"));
-            self.say(notice);
+            let fix = format!("drop a fitting {plugin}.wasm into a watched folder");
+            self.publish(Notice::of(SlotEvent::Waits { why: why.clone(), fix }).slot(name));
             self.slots[place].waits_for = Some(why);
         }
     }
@@ -261,8 +255,8 @@ impl Control {
                 (saved.market_seq, true)
             }
             Ok(Err(reason)) => {
-                let text = format!("it does not take the saved state ({reason}) and starts anew");
-                self.say(Notice::warn("state-refused", text).slot(&slot.plan.name));
+                let event = SlotEvent::StateRefused { why: reason.to_string() };
+                self.publish(Notice::of(event).slot(&slot.plan.name));
                 (0, false)
             }
             // The instance is of no use any more; the lane will find out and say so.
@@ -365,8 +359,9 @@ impl Control {
             slot.catch_ups = 0;
             slot.offered = None;
             let name = slot.plan.name.clone();
-            let text = format!("its warm-up is slower than the market; {by} events behind");
-            self.say(Notice::warn("candidate-refused", text).slot(name));
+            let why = format!("its warm-up is slower than the market; {by} events behind");
+            let event = SlotEvent::CandidateRefused { why, fix: "make it faster" };
+            self.publish(Notice::of(event).slot(name));
             return;
         }
         // Where the history does not reach back to `since`, the gap is what it was too slow for.
@@ -391,11 +386,9 @@ impl Control {
                 slot.waits_for = Some(what.clone());
                 let what = what.clone();
                 self.slots[place].stand("waiting", what.clone());
-                let notice = Notice::warn("slot-waits", format!("waits: {what}"))
-                    .slot(name)
-                    .plugin(plugin.label(), plugin.digest)
-                    .fix("drop the missing plugin into a watched folder");
-                self.say(notice);
+                let fix = "drop the missing plugin into a watched folder".to_owned();
+                let event = SlotEvent::Waits { why: format!("for what it requires: {what}"), fix };
+                self.publish(Notice::of(event).slot(name).plugin(plugin.label(), plugin.digest));
             }
             return;
         }
@@ -407,19 +400,15 @@ impl Control {
         } else {
             slot.stand("live", String::new());
         }
-        let mut notice = Notice::warn("generation-refused", text)
-            .slot(name)
-            .plugin(plugin.label(), plugin.digest);
-        notice = match why {
-            Unprepared::Fault(fault) => {
-                let hint = fault.kind.hint();
-                notice.fix(hint).detail(Detail::Fault(fault))
-            }
+        let (fix, detail) = match why {
+            Unprepared::Fault(fault) => (fault.kind.hint(), Some(Detail::Fault(fault))),
             Unprepared::Config(problems) => {
-                notice.fix("mend the slot's `config:`").detail(Detail::Config(problems))
+                ("mend the slot's `config:`", Some(Detail::Config(problems)))
             }
-            _ => notice.fix("mend the plugin, or the slot's `config:`"),
+            _ => ("mend the plugin, or the slot's `config:`", None),
         };
-        self.say(notice);
+        let event = SlotEvent::GenerationRefused { why: text, fix };
+        let notice = Notice::of(event).slot(name).plugin(plugin.label(), plugin.digest);
+        self.publish(Notice { detail, ..notice });
     }
 }

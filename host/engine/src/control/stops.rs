@@ -9,8 +9,8 @@ use wickd_model::{CASH_SCALE, Cash, SlotName, print_scaled};
 use wickd_store::Note;
 
 use super::Control;
+use crate::events::{Notice, RiskEvent};
 use crate::lane::DayBegan;
-use crate::notice::Notice;
 use crate::orders::{AccountStop, Reached, Stop};
 
 /// Slots that a notice names; the others are summed up.
@@ -21,27 +21,27 @@ const DAYS_OF_COMMIT_MAX: usize = 1_024;
 impl Control {
     pub(super) fn slot_stopped(&mut self, key: u32, reached: Reached) {
         let Some(place) = self.slot_place(key) else { return };
-        let text = format!("{}; {}", loss(&reached), consequence("the slot", reached.stop));
+        let (loss, until) = (loss(&reached), until(reached.stop));
         let option = reached.stop.option();
         let fix = fix(reached.stop, &format!("the slot's `risk.{option}`"));
         let name = &self.slots[place].plan.name;
-        self.say(Notice::error("loss-stop", text).slot(name).fix(fix));
+        self.publish(Notice::of(RiskEvent::LossStop { loss, until, fix }).slot(name));
         self.note(place, Note::Halted);
     }
 
     pub(super) fn account_stopped(&mut self, stop: &AccountStop) {
         let account = &stop.account;
-        let text = format!(
-            "account {account}: {}: {}; {}",
-            loss(&stop.reached),
-            by_slot(&stop.slots),
-            consequence("each of its slots", stop.reached.stop)
-        );
         let option = stop.reached.stop.option();
         let place =
             if account == "paper" { "paper".to_owned() } else { format!("venues.{account}") };
         let fix = fix(stop.reached.stop, &format!("`{place}.risk.{option}`"));
-        self.say(Notice::error("account-stop", text).fix(fix));
+        self.publish(Notice::of(RiskEvent::AccountStop {
+            account: account.clone(),
+            loss: loss(&stop.reached),
+            slots: by_slot(&stop.slots),
+            until: until(stop.reached.stop),
+            fix,
+        }));
         for (name, _) in &stop.slots {
             if let Some(place) = self.slots.iter().position(|slot| slot.plan.name == *name) {
                 self.note(place, Note::Halted);
@@ -94,12 +94,11 @@ fn by_slot(slots: &[(SlotName, Cash)]) -> String {
     text
 }
 
-fn consequence(who: &str, stop: Stop) -> String {
-    let until = match stop {
+fn until(stop: Stop) -> &'static str {
+    match stop {
         Stop::Loss | Stop::Drawdown => "the next start",
         Stop::Day => "the next day (UTC)",
-    };
-    format!("{who} only reduces until {until}, and orders that would increase are taken back")
+    }
 }
 
 fn fix(stop: Stop, option: &str) -> String {

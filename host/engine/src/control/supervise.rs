@@ -8,8 +8,8 @@ use wickd_store::{Note, Provenance, Snapshot, SnapshotPut};
 
 use super::Control;
 use super::slot::{Running, Sentence};
+use crate::events::{self, Detail, Installed, Notice, SlotEvent};
 use crate::lane::{Accounts, FromLane, Refusal, Role, Saved, ToLane, Verdict};
-use crate::notice::{Detail, Notice};
 
 const NS_PER_MS: u64 = 1_000_000;
 
@@ -73,12 +73,11 @@ impl Control {
         slot.last = Some(running.plugin.digest);
         slot.stand("live", "");
         let restored = slot.saved.is_some() && running.state_version > 0;
-        let how = if restored { "with its saved state" } else { "afresh" };
-        let text = format!("generation {} is live {how}", accounts.generation);
-        let notice = Notice::info("seated", text)
+        let installed = Installed::Generation { number: accounts.generation, restored };
+        let notice = Notice::of(SlotEvent::Seated { installed })
             .slot(&slot.plan.name)
             .plugin(running.plugin.label(), running.plugin.digest);
-        self.say(notice);
+        self.publish(notice);
         self.note(place, Note::Started(self.provenance(place)));
     }
 
@@ -97,32 +96,20 @@ impl Control {
                 slot.supervision.forget();
                 slot.last = Some(accounts.to);
                 slot.stand("probation", "");
-                let carried = match accounts.state_bytes {
-                    Some(bytes) => format!("{bytes} bytes of state carried"),
-                    None => format!("warmed up with {} events", accounts.warm_up_events),
-                };
-                let text = format!(
-                    "swapped to generation {} after event {}: gap {:.1} µs, 0 lost, {carried}",
-                    accounts.generation,
-                    accounts.cut_seq,
-                    accounts.gap_ns as f64 / 1e3,
-                );
                 let label = slot.running.as_ref().map(|r| r.plugin.label()).unwrap_or_default();
-                let notice = Notice::info("swapped", text)
+                let notice = Notice::of(SlotEvent::Swapped { accounts })
                     .slot(&slot.plan.name)
                     .plugin(label, accounts.to)
                     .detail(Detail::Swap(accounts));
-                self.say(notice);
+                self.publish(notice);
                 self.note(place, Note::Swapped(self.provenance(place)));
             }
             Verdict::Kept => {
                 slot.previous = None;
                 slot.stand("live", "");
-                let text = format!("generation {} stays: probation is over", accounts.generation);
-                let notice = Notice::info("swap-kept", text)
-                    .slot(&slot.plan.name)
-                    .detail(Detail::Swap(accounts));
-                self.say(notice);
+                let event = SlotEvent::SwapKept { generation: accounts.generation };
+                let notice = Notice::of(event).slot(&slot.plan.name).detail(Detail::Swap(accounts));
+                self.publish(notice);
                 self.consider(place);
             }
             Verdict::RolledBack => {
@@ -134,18 +121,18 @@ impl Control {
         }
     }
 
-    fn rolled_back(&mut self, place: usize, why: &str) {
+    fn rolled_back(&mut self, place: usize, why: &'static str) {
         let slot = &mut self.slots[place];
         slot.offered = None;
         slot.last = slot.running.as_ref().map(|running| running.plugin.digest);
         slot.stand("live", "");
         let label = slot.running.as_ref().map(|r| r.plugin.label()).unwrap_or_default();
-        let text = format!("back to {label}: {why}");
-        let mut notice = Notice::warn("rolled-back", text).slot(&slot.plan.name);
+        let event = SlotEvent::RolledBack { to: label.clone(), why };
+        let mut notice = Notice::of(event).slot(&slot.plan.name);
         if let Some(running) = &slot.running {
             notice = notice.plugin(&label, running.plugin.digest);
         }
-        self.say(notice);
+        self.publish(notice);
         self.note(place, Note::RolledBack(self.provenance(place)));
     }
 
@@ -174,13 +161,12 @@ impl Control {
         } else {
             slot.stand("waiting", text.clone());
         }
-        let mut notice =
-            Notice::warn("candidate-refused", text).slot(&slot.plan.name).plugin(label, digest);
-        notice = notice.fix(fix);
+        let event = SlotEvent::CandidateRefused { why: text, fix };
+        let mut notice = Notice::of(event).slot(&slot.plan.name).plugin(label, digest);
         if let Refusal::Failed(fault) = refusal {
             notice = notice.detail(Detail::Fault(fault));
         }
-        self.say(notice);
+        self.publish(notice);
     }
 
     fn failed(
@@ -203,19 +189,11 @@ impl Control {
                 .map(|next| next.plugin.label()),
             Role::Previous => slot.previous.as_ref().map(|r| r.plugin.label()),
         };
-        let text = format!("{fault}, at event {market_seq}");
-        let code = match role {
-            Role::Live => "plugin-failed",
-            Role::Candidate => "candidate-failed",
-            Role::Previous => "previous-failed",
-        };
-        let hint = fault.kind.hint();
-        let notice = Notice::warn(code, text)
+        let notice = Notice::of(SlotEvent::failed(role, fault.clone(), market_seq))
             .slot(&slot.plan.name)
             .plugin(label.unwrap_or_default(), digest)
-            .fix(hint)
             .detail(Detail::Fault(fault.clone()));
-        self.say(notice);
+        self.publish(notice);
         let slot = &mut self.slots[place];
         match (role, took_over) {
             (Role::Live, None) => {
@@ -264,16 +242,12 @@ impl Control {
                 slot.barred.insert(digest, fault.to_string());
                 slot.stand("quarantined", fault.to_string());
                 let restart = slot.plan.restart;
-                let text = format!(
-                    "quarantined: more than {} failures within {} s",
-                    restart.restarts_max,
-                    restart.window_ms / 1000
-                );
-                let notice = Notice::error("quarantined", text)
+                let (most, secs) = (restart.restarts_max, restart.window_ms / 1000);
+                let why = format!("more than {most} failures within {secs} s");
+                let notice = Notice::of(SlotEvent::Quarantined { why })
                     .slot(&slot.plan.name)
-                    .plugin(slot.plan.plugin.as_str(), digest)
-                    .fix("drop a mended build; these bytes are not tried again");
-                self.say(notice);
+                    .plugin(slot.plan.plugin.as_str(), digest);
+                self.publish(notice);
                 self.note(place, Note::Quarantined);
                 self.consider(place);
             }
@@ -289,8 +263,8 @@ impl Control {
             slot.previous = None;
             slot.stand("stopped", "its file was removed");
             slot.stopping = false;
-            let notice = Notice::info("stopped", "unloaded").slot(&slot.plan.name);
-            self.say(notice);
+            let notice = Notice::of(SlotEvent::Stopped {}).slot(&slot.plan.name);
+            self.publish(notice);
         }
         self.note(place, Note::Stopped);
     }
@@ -302,12 +276,11 @@ impl Control {
         let newly = dropped.saturating_sub(slot.log_dropped);
         slot.log_dropped = dropped;
         for line in lines {
-            self.notices.say(Notice::info("plugin-log", line.text.clone()).slot(&name));
+            let event = events::Event::Log { level: line.level, text: line.text.clone() };
+            self.notices.publish(Notice::of(event).slot(&name));
         }
         if newly > 0 {
-            let text = format!("{newly} log lines were dropped: over its budget");
-            let fix = "log less, or raise `limits.log_bytes_per_second`";
-            self.notices.say(Notice::warn("log-dropped", text).slot(&name).fix(fix));
+            self.publish(Notice::of(SlotEvent::LogDropped { lines: newly }).slot(&name));
         }
     }
 
@@ -328,9 +301,8 @@ impl Control {
         let bytes_max = slot.plan.limits.over(self.limits).state_bytes;
         let put = SnapshotPut { slot: &slot.plan.name, snapshot: &snapshot, bytes_max };
         if let Some(Err(error)) = self.records.snapshots.as_ref().map(|store| store.put(&[put])) {
-            let text = format!("its state was not written: {error}");
-            let notice = Notice::error("snapshot-failed", text).slot(&self.slots[place].plan.name);
-            self.say(notice);
+            let event = SlotEvent::SnapshotFailed { why: crate::intake::chain(&error) };
+            self.publish(Notice::of(event).slot(&self.slots[place].plan.name));
         }
     }
 
@@ -375,10 +347,7 @@ impl Control {
         let slot = &mut self.slots[place];
         if slot.offered.is_none() {
             slot.barred.remove(&running.plugin.digest);
-            let notice = Notice::warn("rollback-refused", "there is no other version to return to")
-                .slot(name)
-                .fix("drop the older build into a watched folder");
-            self.say(notice);
+            self.publish(Notice::of(SlotEvent::RollbackRefused {}).slot(name));
         }
     }
 }

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use notify::event::{AccessKind, AccessMode};
 use notify::{ErrorKind, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 
-use crate::notice::{Notice, Notices};
+use crate::events::{FileEvent, Notice, Notices};
 
 /// Calls `hint` when something changes, for as long as the watcher is kept. `None` where the system
 /// gives no hints; that is told, and the periodic look finds everything.
@@ -25,13 +25,13 @@ pub(super) fn watch(
     let mut watcher = match notify::recommended_watcher(changed) {
         Ok(watcher) => watcher,
         Err(error) => {
-            notices.say(degraded(&error));
+            notices.publish(degraded(&error));
             return None;
         }
     };
     for folder in folders.iter().filter(|folder| folder.is_dir()) {
         if let Err(error) = watcher.watch(folder, RecursiveMode::Recursive) {
-            notices.say(degraded(&error).place(folder.display()));
+            notices.publish(degraded(&error).place(folder.display()));
         }
     }
     Some(watcher)
@@ -53,9 +53,7 @@ fn degraded(error: &notify::Error) -> Notice {
         _ if is_of(EMFILE) => "raise the sysctl `fs.inotify.max_user_instances`; ",
         _ => "",
     };
-    let text = format!("no file events from the system ({error})");
-    let fix = format!("{knob}until then files are found by the periodic rescan, see `rescan_ms`");
-    Notice::warn("watch-degraded", text).fix(fix)
+    Notice::of(FileEvent::WatchDegraded { why: error.to_string(), knob })
 }
 
 /// What inotify says when a user has too many instances, and too many watches.

@@ -39,9 +39,9 @@ pub(crate) use thread::Intake;
 use watch::sidecar;
 
 use crate::clock::WallClock;
+use crate::events::Notices;
 use crate::io;
 use crate::lane::Seat;
-use crate::notice::Notices;
 use crate::plan::Plan;
 use crate::recover::told;
 

@@ -21,7 +21,7 @@ use wickd_policy::Manifest;
 use super::watch::{Change, Watch};
 use super::{Admission, Cost, Description, Plugin, Refusal, Unread, folders};
 use crate::control::{Reading as Told, ToControl};
-use crate::notice::{Detail, Notice, Notices};
+use crate::events::{Detail, FileEvent, Notice, Notices};
 use crate::wanted::Wanted;
 
 /// How often a file is tried that the machine could not read.
@@ -208,8 +208,8 @@ impl Work {
     fn take(&mut self, change: Change) -> Result<(), Over> {
         match change {
             Change::Refused { path, reason, fix } => {
-                let notice = Notice::warn("file-refused", format!("not taken: {reason}"));
-                self.notices.say(notice.place(path.display()).fix(fix));
+                let event = FileEvent::Refused { reason: reason.to_string(), fix: fix.to_string() };
+                self.notices.publish(Notice::of(event).place(path.display()));
                 self.forget(&path)
             }
             Change::Gone { path } => {
@@ -220,7 +220,7 @@ impl Work {
                 let name = path.file_name().map_or_else(String::new, |name| {
                     wickd_model::printable(name.as_encoded_bytes(), 80)
                 });
-                self.notices.say(Notice::info("file-found", format!("reading {name}")));
+                self.notices.publish(Notice::of(FileEvent::Found { name }));
                 // A file that vanished since is small, and refused when it is opened.
                 let bytes = path.symlink_metadata().map_or(0, |meta| meta.len());
                 self.drop_queued(&path);
@@ -378,20 +378,19 @@ impl Work {
                 return self.control.send(ToControl::Admitted(Arc::new(plugin)));
             }
             Err(Unread::Machine { reason, .. }) if job.tries + 1 < TRIES_MAX => {
-                let text = format!("it cannot be read now: {reason}; tried again in 5 s");
-                self.notices.say(Notice::warn("reading-failed", text).place(path.display()));
+                let event = FileEvent::ReadingDelayed { why: reason };
+                self.notices.publish(Notice::of(event).place(path.display()));
                 let not_before = Some(Instant::now() + TRY_AGAIN);
                 self.queue.push(Job { tries: job.tries + 1, not_before, ..job });
                 return Ok(());
             }
             Err(Unread::Machine { reason, fix }) => {
-                let text = format!("it cannot be read: {reason}");
-                let notice = Notice::error("reading-failed", text).place(path.display());
-                self.notices.say(notice.fix(format!("{fix}; touch the file to try again")));
+                let event = FileEvent::ReadingFailed { why: reason, fix };
+                self.notices.publish(Notice::of(event).place(path.display()));
             }
             Err(Unread::Refused(Refusal { step, reason, fix })) => {
-                let notice = Notice::warn("plugin-refused", format!("{step}: {reason}"));
-                self.notices.say(notice.fix(fix).place(path.display()));
+                let event = FileEvent::PluginRefused { step: step.to_string(), reason, fix };
+                self.notices.publish(Notice::of(event).place(path.display()));
             }
             Err(Unread::Stopped) => {}
         }
@@ -401,18 +400,14 @@ impl Work {
     fn say_admitted(&self, plugin: &Plugin, cost: Cost) {
         let Cost { compile_ms, cached, bytes, cache_error } = cost;
         if let Some(error) = cache_error {
-            let text = format!("the compile cache fails: {error}");
-            self.notices.say(Notice::warn("cache-failed", text));
+            let event = FileEvent::CacheFailed { why: error.to_string() };
+            self.notices.publish(Notice::of(event));
         }
-        let how = match cached {
-            true => "from the cache".to_owned(),
-            false => format!("compiled in {compile_ms} ms"),
-        };
-        let notice = Notice::info("plugin-admitted", format!("admitted, {how}"))
+        let notice = Notice::of(FileEvent::Admitted { compile_ms, cached })
             .plugin(plugin.label(), plugin.digest)
             .place(plugin.path.display())
             .detail(Detail::Admitted { compile_ms, cached, bytes });
-        self.notices.say(notice);
+        self.notices.publish(notice);
     }
 }
 

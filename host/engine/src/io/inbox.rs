@@ -15,9 +15,8 @@ use wickd_sandbox::io::{Happening, Notice as Heard, Severity as Level};
 use wickd_store::Record;
 
 use super::{Hears, UtilityPlan};
-use crate::clock::WallClock;
+use crate::events::{Notice, Severity, Subscriber};
 use crate::market::BarBuilder;
-use crate::notice::{Notice, Severity};
 
 /// One utility's inbox.
 pub(crate) struct Inbox {
@@ -27,11 +26,10 @@ pub(crate) struct Inbox {
     waiting: Mutex<VecDeque<Happening>>,
     bell: Notify,
     dropped: AtomicU64,
-    clock: WallClock,
 }
 
 impl Inbox {
-    pub(crate) fn new(plan: &UtilityPlan, clock: WallClock) -> Self {
+    pub(crate) fn new(plan: &UtilityPlan) -> Self {
         Self {
             name: plan.post.name.clone(),
             hears: plan.hears.clone(),
@@ -39,7 +37,6 @@ impl Inbox {
             waiting: Mutex::default(),
             bell: Notify::new(),
             dropped: AtomicU64::new(0),
-            clock,
         }
     }
 
@@ -52,31 +49,6 @@ impl Inbox {
         waiting.push_back(happening);
         drop(waiting);
         self.bell.notify_one();
-    }
-
-    /// Puts a notice in, where it is to be heard. What is about the utility itself it does not hear: a
-    /// webhook that is denied would be told of it through the same webhook, for ever.
-    pub(crate) fn notice(&self, notice: &Notice) {
-        let own = notice.slot.as_deref() == Some(self.name.as_str());
-        if own || self.hears.notices.is_none_or(|least| notice.severity < least) {
-            return;
-        }
-        let text = |of: &Option<String>| of.clone().unwrap_or_default();
-        self.put(Happening::Notice(Heard {
-            at: self.clock.now_ns(),
-            code: notice.code.to_owned(),
-            severity: match notice.severity {
-                Severity::Info => Level::Info,
-                Severity::Warn => Level::Warn,
-                Severity::Error => Level::Error,
-            },
-            slot: text(&notice.slot),
-            plugin: text(&notice.plugin),
-            digest: notice.digest.map(|digest| digest.to_string()).unwrap_or_default(),
-            place: text(&notice.place),
-            text: notice.text.clone(),
-            fix: text(&notice.fix),
-        }));
     }
 
     /// The next one, when there is one.
@@ -97,6 +69,33 @@ impl Inbox {
     pub(crate) fn dropped(&self) -> u64 {
         let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner).len();
         self.dropped.load(Ordering::Relaxed) + waiting as u64
+    }
+}
+
+impl Subscriber for Inbox {
+    /// Puts a notice in, where it is to be heard. What is about the utility itself it does not hear: a
+    /// webhook that is denied would be told of it through the same webhook, for ever.
+    fn receive(&self, notice: &Arc<Notice>) {
+        let own = notice.slot.as_deref() == Some(self.name.as_str());
+        if own || self.hears.notices.is_none_or(|least| notice.severity < least) {
+            return;
+        }
+        let text = |of: &Option<String>| of.clone().unwrap_or_default();
+        self.put(Happening::Notice(Heard {
+            at: notice.at_ns,
+            code: notice.code.to_owned(),
+            severity: match notice.severity {
+                Severity::Debug | Severity::Info => Level::Info,
+                Severity::Warn => Level::Warn,
+                Severity::Error => Level::Error,
+            },
+            slot: text(&notice.slot),
+            plugin: text(&notice.plugin),
+            digest: notice.digest.map(|digest| digest.to_string()).unwrap_or_default(),
+            place: text(&notice.place),
+            text: notice.text.clone(),
+            fix: text(&notice.fix),
+        }));
     }
 }
 
@@ -156,7 +155,10 @@ impl BarEars {
 #[cfg(test)]
 mod tests {
     use super::super::Post;
+    use wickd_sandbox::Level as Line;
+
     use super::*;
+    use crate::events::Event;
     use crate::plan::RestartPlan;
 
     fn inbox(hears: Hears, queue_max: usize) -> Inbox {
@@ -170,35 +172,43 @@ mod tests {
             restart: RestartPlan::default(),
         };
         let plan = UtilityPlan { post, hears, queue_max };
-        Inbox::new(&plan, WallClock::set_by(Arc::default()))
+        Inbox::new(&plan)
     }
 
-    fn codes(inbox: &Inbox) -> Vec<String> {
-        let mut codes = Vec::new();
+    fn line(level: Line, text: &str) -> Notice {
+        Notice::of(Event::Log { level, text: text.to_owned() })
+    }
+
+    fn told(level: Line, text: &str) -> Arc<Notice> {
+        Arc::new(line(level, text))
+    }
+
+    fn texts(inbox: &Inbox) -> Vec<String> {
+        let mut texts = Vec::new();
         while let Some(Happening::Notice(notice)) = inbox.try_take() {
-            codes.push(notice.code);
+            texts.push(notice.text);
         }
-        codes
+        texts
     }
 
     #[test]
     fn a_full_inbox_drops_the_oldest_and_counts_it() {
         let inbox = inbox(Hears { notices: Some(Severity::Info), ..Hears::default() }, 2);
         for code in ["one", "two", "three", "four"] {
-            inbox.notice(&Notice::info(code, "something"));
+            inbox.receive(&told(Line::Info, code));
         }
         assert_eq!(inbox.dropped(), 4, "two dropped, two waiting");
-        assert_eq!(codes(&inbox), ["three", "four"]);
+        assert_eq!(texts(&inbox), ["three", "four"]);
         assert_eq!(inbox.dropped(), 2);
     }
 
     #[test]
     fn it_hears_what_is_grave_enough_and_nothing_about_itself() {
         let inbox = inbox(Hears { notices: Some(Severity::Warn), ..Hears::default() }, 9);
-        inbox.notice(&Notice::info("light", "."));
-        inbox.notice(&Notice::warn("own", ".").slot("alerts"));
-        inbox.notice(&Notice::warn("other", ".").slot("trader"));
-        inbox.notice(&Notice::error("grave", "."));
-        assert_eq!(codes(&inbox), ["other", "grave"]);
+        inbox.receive(&told(Line::Info, "light"));
+        inbox.receive(&Arc::new(line(Line::Warn, "own").slot("alerts")));
+        inbox.receive(&Arc::new(line(Line::Warn, "other").slot("trader")));
+        inbox.receive(&told(Line::Error, "grave"));
+        assert_eq!(texts(&inbox), ["other", "grave"]);
     }
 }

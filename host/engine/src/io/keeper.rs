@@ -13,14 +13,14 @@ use wickd_egress::tls::Tls;
 use wickd_model::{Digest, Entry, Fault, FaultKind, Instrument, Issue, Limits, TsNs};
 use wickd_policy::net::{Enforcement, Rights};
 use wickd_sandbox::io::{FeedGuest, Outside, UtilityGuest};
-use wickd_sandbox::{Host, Level, Loaded, LogLine, Runtime};
+use wickd_sandbox::{Host, Loaded, LogLine, Runtime};
 
 use super::told::{self, Counts};
 use super::{Post, no_trust};
 use crate::control::{Sentence, Supervision};
 use crate::edges::Edges;
+use crate::events::{Detail, Event, Installed, Notice, Notices, SlotEvent};
 use crate::intake::Plugin;
-use crate::notice::{Detail, Notice, Notices};
 
 /// An instance of either kind.
 pub(crate) trait Guest: Sized {
@@ -28,8 +28,6 @@ pub(crate) trait Guest: Sized {
     const KIND: &'static str;
     /// What it does once it is there.
     const DOES: &'static str;
-    /// Stable: scripts match on it.
-    const FAILED: &'static str;
 
     async fn make<H: Host>(
         runtime: &Runtime,
@@ -50,11 +48,10 @@ pub(crate) trait Guest: Sized {
 }
 
 macro_rules! guest {
-    ($guest:ident, $kind:literal, $does:literal, $failed:literal) => {
+    ($guest:ident, $kind:literal, $does:literal) => {
         impl Guest for $guest {
             const KIND: &'static str = $kind;
             const DOES: &'static str = $does;
-            const FAILED: &'static str = $failed;
 
             async fn make<H: Host>(
                 runtime: &Runtime,
@@ -84,8 +81,8 @@ macro_rules! guest {
     };
 }
 
-guest!(UtilityGuest, "utility", "it listens", "utility-failed");
-guest!(FeedGuest, "feed", "it is asked for data", "feed-failed");
+guest!(UtilityGuest, "utility", "it listens");
+guest!(FeedGuest, "feed", "it is asked for data");
 
 /// Whatever it takes to run one.
 pub(crate) struct Parts {
@@ -139,8 +136,8 @@ impl<G: Guest> Keeper<G> {
         let name = &self.parts.post.name;
         let Some(plugin) = plugin else {
             if let Some(old) = self.plugin.take() {
-                let notice = Notice::info("stopped", "its file was removed").slot(name);
-                self.parts.notices.say(notice.plugin(old.label(), old.digest));
+                let notice = Notice::of(SlotEvent::Stopped {}).slot(name);
+                self.parts.notices.publish(notice.plugin(old.label(), old.digest));
             }
             (self.live, self.due) = (None, None);
             self.parts.counts.stand("waiting");
@@ -150,14 +147,14 @@ impl<G: Guest> Keeper<G> {
         let enforced = self.parts.post.network.enforcement == Enforcement::Enforce;
         let held = self.live.is_some() && enforced && !lacking.is_empty();
         if !lacking.is_empty() {
-            let what = match held {
-                true => "is held, for it requests more than it is granted; the old one goes on",
-                false => "requests more than it is granted",
+            let event = SlotEvent::NetworkLacking {
+                plugin: plugin.label(),
+                held,
+                lacking: lacking.join(" "),
+                post: name.to_string(),
             };
-            let text = format!("{} {what}: {}", plugin.label(), lacking.join(" "));
-            let fix = format!("add under `network` of `{name}`: {}", lacking.join(" "));
-            let notice = Notice::warn("network-lacking", text).slot(name);
-            self.parts.notices.say(notice.plugin(plugin.label(), plugin.digest).fix(fix));
+            let notice = Notice::of(event).slot(name);
+            self.parts.notices.publish(notice.plugin(plugin.label(), plugin.digest));
         }
         if held || self.quarantined == Some(plugin.digest) {
             return false;
@@ -179,13 +176,14 @@ impl<G: Guest> Keeper<G> {
             Ok(Ok(guest)) => {
                 self.live = Some(guest);
                 counts.stand("live");
-                let notice = Notice::info("seated", G::DOES).slot(&self.parts.post.name);
-                self.parts.notices.say(notice.plugin(plugin.label(), plugin.digest));
+                let event = SlotEvent::Seated { installed: Installed::Io(G::DOES) };
+                let notice = Notice::of(event).slot(&self.parts.post.name);
+                self.parts.notices.publish(notice.plugin(plugin.label(), plugin.digest));
             }
             Ok(Err(notice)) => {
                 counts.stand("refused");
                 let notice = notice.slot(&self.parts.post.name);
-                self.parts.notices.say(notice.plugin(plugin.label(), plugin.digest));
+                self.parts.notices.publish(notice.plugin(plugin.label(), plugin.digest));
             }
             Err(fault) => self.failed(fault),
         }
@@ -196,12 +194,13 @@ impl<G: Guest> Keeper<G> {
         let Parts { post, runtime, notices, counts, .. } = &self.parts;
         let tls = match Tls::new(&[]) {
             Ok(tls) => tls,
-            Err(error) => return Ok(Err(no_trust(G::FAILED, &error))),
+            Err(error) => return Ok(Err(no_trust(&error))),
         };
         let config = match plugin.schema.resolve(&post.settings) {
             Ok(config) => config,
             Err(problems) => {
-                let notice = Notice::error("config-refused", "its parameters do not fit");
+                let why = "its parameters do not fit".to_owned();
+                let notice = Notice::of(SlotEvent::ConfigRefused { why });
                 return Ok(Err(notice.detail(Detail::Config(problems))));
             }
         };
@@ -216,8 +215,9 @@ impl<G: Guest> Keeper<G> {
         let limits = post.limits.over(plugin.limits(self.parts.house).for_io());
         let Some(made) = G::make(runtime, &plugin.loaded, outside, &limits).await else {
             let (world, kind) = (plugin.manifest.world.name(), G::KIND);
-            let text = format!("it is a {world} plugin, no {kind}");
-            return Ok(Err(Notice::error(G::FAILED, text).fix(format!("name a {kind}"))));
+            let why = format!("it is a {world} plugin, no {kind}");
+            let event = SlotEvent::IoRefused { why, fix: format!("name a {kind}") };
+            return Ok(Err(Notice::of(event)));
         };
         let mut guest = made?;
         guest.set_now(self.parts.edges.clock.now_ns());
@@ -225,8 +225,8 @@ impl<G: Guest> Keeper<G> {
             Ok(()) => Ok(Ok(guest)),
             Err(issues) => {
                 let issues: Vec<_> = issues.iter().map(ToString::to_string).collect();
-                let text = format!("it refuses its configuration: {}", issues.join("; "));
-                Ok(Err(Notice::error("config-refused", text)))
+                let why = format!("it refuses its configuration: {}", issues.join("; "));
+                Ok(Err(Notice::of(SlotEvent::ConfigRefused { why })))
             }
         }
     }
@@ -236,16 +236,13 @@ impl<G: Guest> Keeper<G> {
         let Some(guest) = &mut self.live else { return };
         let (lines, dropped) = guest.take_log();
         for line in lines {
-            let notice = match line.level {
-                Level::Debug | Level::Info => Notice::info("plugin-log", line.text),
-                Level::Warn | Level::Error => Notice::warn("plugin-log", line.text),
-            };
-            self.parts.notices.say(notice.slot(&self.parts.post.name));
+            let notice = Notice::of(Event::Log { level: line.level, text: line.text });
+            self.parts.notices.publish(notice.slot(&self.parts.post.name));
         }
         if dropped > self.log_dropped {
-            let text = format!("{} log lines were dropped", dropped - self.log_dropped);
+            let event = SlotEvent::LogDropped { lines: dropped - self.log_dropped };
             self.log_dropped = dropped;
-            self.parts.notices.say(Notice::warn("log-dropped", text).slot(&self.parts.post.name));
+            self.parts.notices.publish(Notice::of(event).slot(&self.parts.post.name));
         }
     }
 
@@ -255,7 +252,6 @@ impl<G: Guest> Keeper<G> {
         let counts = &self.parts.counts;
         Counts::add(&counts.faults);
         let Some(plugin) = &self.plugin else { return };
-        let what = fault.to_string();
         // All of its calls are cold ones.
         let fix = match fault.kind {
             FaultKind::Late => "wait for less in one call, or raise `limits.cold_deadline_ms`",
@@ -263,21 +259,21 @@ impl<G: Guest> Keeper<G> {
             kind => kind.hint(),
         };
         let sentence = self.supervision.failed(self.parts.edges.clock.now_ns());
-        let (code, what) = match sentence {
+        let event = match sentence {
             Sentence::Restart(wait_ms) => {
                 self.due = Some(Instant::now() + Duration::from_millis(wait_ms));
                 counts.stand("backoff");
-                ("fault", format!("{what}; it starts again in {wait_ms} ms"))
+                SlotEvent::IoFailed { fault: fault.clone(), fix, wait_ms }
             }
             Sentence::Quarantine => {
                 self.quarantined = Some(plugin.digest);
                 counts.stand("quarantined");
-                ("quarantined", format!("{what}; it has failed too often"))
+                SlotEvent::Quarantined { why: format!("{fault}; it has failed too often") }
             }
         };
-        let notice = Notice::error(code, what).slot(&self.parts.post.name).fix(fix);
+        let notice = Notice::of(event).slot(&self.parts.post.name);
         let notice = notice.plugin(plugin.label(), plugin.digest).detail(Detail::Fault(fault));
-        self.parts.notices.say(notice);
+        self.parts.notices.publish(notice);
     }
 }
 

@@ -32,10 +32,9 @@ use wickd_policy::params::Setting;
 use wickd_sandbox::io::{FeedGuest, Outside, UtilityGuest};
 use wickd_sandbox::{Host, Loaded, Runtime};
 
-use crate::clock::WallClock;
 use crate::edges::Edges;
+use crate::events::{Notice, Notices, Severity, SlotEvent, Subscriber};
 use crate::intake::Plugin;
-use crate::notice::{Notice, Notices, Severity};
 use crate::plan::{Plan, RestartPlan};
 use crate::tryout::Said;
 
@@ -165,15 +164,16 @@ pub(crate) struct Tier {
 }
 
 impl Tier {
-    pub(crate) fn new(plan: &Plan, slots: BTreeMap<u32, SlotName>, clock: &WallClock) -> Self {
-        let inbox = |plan: &UtilityPlan| Arc::new(Inbox::new(plan, clock.clone()));
+    pub(crate) fn new(plan: &Plan, slots: BTreeMap<u32, SlotName>) -> Self {
+        let inbox = |plan: &UtilityPlan| Arc::new(Inbox::new(plan));
         let inboxes = plan.utilities.iter().map(inbox).collect();
         Self { inboxes, slots: Arc::new(slots) }
     }
 
-    pub(crate) fn notice_ears(&self) -> Vec<Arc<Inbox>> {
-        let hears = |inbox: &&Arc<Inbox>| inbox.hears.notices.is_some();
-        self.inboxes.iter().filter(hears).cloned().collect()
+    /// Those that receive notices.
+    pub(crate) fn subscribers(&self) -> impl Iterator<Item = Arc<dyn Subscriber>> {
+        let receives = |inbox: &&Arc<Inbox>| inbox.hears.notices.is_some();
+        self.inboxes.iter().filter(receives).map(|inbox| inbox.clone() as Arc<dyn Subscriber>)
     }
 
     pub(crate) fn fill_ears(&self) -> FillEars {
@@ -419,6 +419,7 @@ pub(crate) fn configured<H: Host>(
 }
 
 /// Why nobody can call out at all.
-fn no_trust(code: &'static str, error: &TlsError) -> Notice {
-    Notice::error(code, format!("no secure connection is possible: {error}"))
+fn no_trust(error: &TlsError) -> Notice {
+    let why = format!("no secure connection is possible: {error}");
+    Notice::of(SlotEvent::IoRefused { why, fix: "check the system's certificates".to_owned() })
 }

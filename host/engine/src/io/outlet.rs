@@ -12,10 +12,10 @@ use wickd_sandbox::io::{NotGiven, Round, Why};
 
 use super::PluginFeedPlan;
 use super::told::Counts;
-use crate::denials::{Attempt, Denials};
+use crate::denials::Denials;
+use crate::events::{Cause, Notices, RefusedEvent};
 use crate::intake::Plugin;
 use crate::market::Watch;
-use crate::notice::{Notices, Severity};
 
 const NS_PER_MS: u64 = 1_000_000;
 
@@ -96,30 +96,13 @@ impl Outlet {
     /// A round ended with an error value.
     pub(crate) fn erred(&mut self, why: &str, by: Option<&Arc<Plugin>>) {
         Counts::add(&self.counts.errors);
-        let attempt = Attempt {
-            code: "feed-error",
-            severity: Severity::Warn,
-            target: why,
-            text: "a round ended with this error",
-            fix: "see what it reaches; the next round comes all the same",
-            times: 1,
-        };
-        self.denials.count(by, &attempt);
+        self.denials.count(by, Cause { target: why, what: RefusedEvent::FeedError {}, times: 1 });
     }
 
     /// It asks to be left alone for longer than a feed is.
     pub(crate) fn waits_too_long(&mut self, wait_ms_max: u64, by: Option<&Arc<Plugin>>) {
-        let text =
-            format!("it asks for a longer wait; the next round comes after {wait_ms_max} ms");
-        let attempt = Attempt {
-            code: "feed-wait",
-            severity: Severity::Warn,
-            target: "rounds",
-            text: &text,
-            fix: "mend the plugin: a longer wait would look like a dead feed",
-            times: 1,
-        };
-        self.denials.count(by, &attempt);
+        let what = RefusedEvent::FeedWait { wait_ms_max };
+        self.denials.count(by, Cause { target: "rounds", what, times: 1 });
     }
 
     /// The last word: all counts together.
@@ -135,22 +118,17 @@ impl Outlet {
             Some(ear) => ear.symbol.clone(),
             None => format!("instrument {instrument}, which is not of this feed"),
         };
-        let cannot = "market-data-refused";
-        let (code, text, fix) = match why {
-            Why::Foreign => (cannot, "market data that is not its to give", "mend the plugin"),
-            Why::Quote => {
-                (cannot, "a quote that cannot be: crossed, or not above zero", "mend the plugin")
-            }
-            Why::Trade => (cannot, "a trade that cannot be: not above zero", "mend the plugin"),
-            Why::Share => (
-                "feed-flood",
-                "gave more than a round may; the rest was dropped",
-                "give less at once, in more rounds",
-            ),
+        let cannot = |what: &str| {
+            let what = what.to_owned();
+            RefusedEvent::MarketData { what, fix: "mend the plugin" }
         };
-        let attempt =
-            Attempt { code, severity: Severity::Error, target: &target, text, fix, times };
-        self.denials.count(by, &attempt);
+        let what = match why {
+            Why::Foreign => cannot("market data that is not its to give"),
+            Why::Quote => cannot("a quote that cannot be: crossed, or not above zero"),
+            Why::Trade => cannot("a trade that cannot be: not above zero"),
+            Why::Share => RefusedEvent::FeedFlood {},
+        };
+        self.denials.count(by, Cause { target: &target, what, times });
     }
 
     fn tell(&self, instrument: InstrumentId, state: FeedState, now: TsNs) {

@@ -11,7 +11,7 @@ use wickd_model::{Digest, SlotName};
 use wickd_sandbox::io::{Refused, RefusedKind};
 
 use crate::control::Standing;
-use crate::notice::{Notice, Notices};
+use crate::events::{Notice, Notices, SlotEvent};
 
 /// Distinct refusals told of one generation; a guest can make up any number of them.
 const TOLD_MAX: usize = 256;
@@ -67,13 +67,12 @@ pub(crate) fn ear(
 ) -> impl Fn(Refused) + Send + Sync + 'static {
     let told = Mutex::new(BTreeSet::new());
     move |refused: Refused| {
-        let (count, code) = match refused.kind {
-            RefusedKind::Denied => (&counts.denied, "network-denied"),
-            RefusedKind::Counted => (&counts.counted, "network-counted"),
-            RefusedKind::Limited => (&counts.limited, "network-limited"),
-        };
-        Counts::add(count);
-        let text = {
+        Counts::add(match refused.kind {
+            RefusedKind::Denied => &counts.denied,
+            RefusedKind::Counted => &counts.counted,
+            RefusedKind::Limited => &counts.limited,
+        });
+        let what = {
             let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
             match told.len() {
                 ..TOLD_MAX if told.insert(refused.text.clone()) => refused.text,
@@ -86,7 +85,12 @@ pub(crate) fn ear(
             }
         };
         let (label, digest) = &plugin;
-        let notice = Notice::warn(code, text).slot(&slot).plugin(label, *digest);
-        notices.say(notice.fix(refused.fix));
+        let fix = refused.fix;
+        let event = match refused.kind {
+            RefusedKind::Denied => SlotEvent::NetworkDenied { what, fix },
+            RefusedKind::Counted => SlotEvent::NetworkCounted { what, fix },
+            RefusedKind::Limited => SlotEvent::NetworkLimited { what, fix },
+        };
+        notices.publish(Notice::of(event).slot(&slot).plugin(label, *digest));
     }
 }

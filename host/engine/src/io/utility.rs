@@ -13,7 +13,7 @@ use wickd_sandbox::io::{Happening, UtilityGuest};
 use super::keeper::{Keeper, Parts, at};
 use super::told::Counts;
 use super::{Do, Inbox};
-use crate::notice::Notice;
+use crate::events::{Notice, SlotEvent};
 
 /// How long a utility may work through what waits for it at the end, in milliseconds.
 const LAST_WORDS_MS: u64 = 2_000;
@@ -114,9 +114,8 @@ impl Utility {
                 Counts::add(&keeper.parts.counts.errors);
                 keeper.errors += 1;
                 if keeper.errors <= ERRORS_TOLD_MAX {
-                    let text = format!("it could not handle an event: {why}");
-                    let notice = Notice::warn("utility-error", text).slot(&keeper.parts.post.name);
-                    keeper.parts.notices.say(notice);
+                    let notice = Notice::of(SlotEvent::UtilityError { why });
+                    keeper.parts.notices.publish(notice.slot(&keeper.parts.post.name));
                 }
             }
             Err(fault) => keeper.failed(fault),

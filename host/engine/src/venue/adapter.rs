@@ -15,8 +15,8 @@ use wickd_sandbox::exchange::nouns::{Listing, Market};
 use wickd_sandbox::exchange::{ExchangeGuest, Said};
 
 use super::convert;
+use crate::events::{Detail, Event, Notice, Notices, SlotEvent, VenueEvent};
 use crate::intake::Plugin;
-use crate::notice::{Detail, Notice, Notices};
 
 /// Calls after a swap during which the previous instance is kept.
 const PROBATION_CALLS: u32 = 2_000;
@@ -184,19 +184,16 @@ impl Adapter {
     fn say_log(&mut self) {
         let Some(live) = &mut self.live else { return };
         let (lines, dropped) = live.guest.take_log();
-        let about = |notice: Notice| notice.plugin(live.plugin.label(), live.plugin.digest);
+        let (label, digest) = (live.plugin.label(), live.plugin.digest);
+        let about = |notice: Notice| notice.venue(&self.venue).plugin(&label, digest);
         for line in lines {
-            let text = format!("{}: {}", self.venue, line.text);
-            self.notices.say(about(Notice::info("plugin-log", text)));
+            let event = Event::Log { level: line.level, text: line.text };
+            self.notices.publish(about(Notice::of(event)));
         }
         if dropped > live.log_dropped {
-            let text = format!(
-                "{}: {} log lines were dropped: over its budget",
-                self.venue,
-                dropped - live.log_dropped
-            );
+            let lines = dropped - live.log_dropped;
             live.log_dropped = dropped;
-            self.notices.say(about(Notice::warn("log-dropped", text).fix("have it log less")));
+            self.notices.publish(about(Notice::of(SlotEvent::LogDropped { lines })));
         }
     }
 
@@ -212,16 +209,16 @@ impl Adapter {
     /// Puts somebody else in place of one that failed; `None` where there is nobody.
     fn failed(&mut self, fault: Box<Fault>, now: TsNs) -> Option<()> {
         let dead = self.live.take()?;
-        let text = format!("the adapter of {} failed: {fault}", self.venue);
-        let fix = fault.kind.hint();
-        let notice = Notice::error("adapter-failed", text).fix(fix).detail(Detail::Fault(fault));
-        self.notices.say(notice.plugin(dead.plugin.label(), dead.plugin.digest));
+        let venue = self.venue.clone();
+        let event = VenueEvent::AdapterFailed { venue: venue.clone(), fault: fault.clone() };
+        let about = |event: VenueEvent, plugin: &Plugin| {
+            Notice::of(event).venue(&venue).plugin(plugin.label(), plugin.digest)
+        };
+        self.notices.publish(about(event, &dead.plugin).detail(Detail::Fault(fault)));
         if let Some((previous, _)) = self.previous.take() {
-            let text = format!("{} is back with {}", self.venue, previous.plugin.label());
-            let fix =
-                "nothing to do: its sockets stayed open; drop a mended build when there is one";
-            let notice = Notice::warn("adapter-rolled-back", text).fix(fix);
-            self.notices.say(notice.plugin(previous.plugin.label(), previous.plugin.digest));
+            let plugin = previous.plugin.label();
+            let event = VenueEvent::AdapterRolledBack { venue: venue.clone(), plugin };
+            self.notices.publish(about(event, &previous.plugin));
             self.live = Some(previous);
             self.turn = Some(Turn::Back);
             return Some(());
@@ -232,10 +229,8 @@ impl Adapter {
             now.saturating_sub(*at) < WINDOW_NS || calls - call < WINDOW_CALLS
         });
         if self.faults.len() > FAULTS_MAX {
-            let text = format!("{} has no adapter: it failed too often", self.venue);
-            let fix = "drop a mended build into the folder; its orders are kept until then";
-            let notice = Notice::error("adapter-quarantined", text).fix(fix);
-            self.notices.say(notice.plugin(dead.plugin.label(), dead.plugin.digest));
+            let event = VenueEvent::AdapterQuarantined { venue: venue.clone() };
+            self.notices.publish(about(event, &dead.plugin));
             self.turn = Some(Turn::Gone);
             return None;
         }

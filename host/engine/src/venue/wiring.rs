@@ -18,8 +18,8 @@ use super::{Connector, INPUTS_MAX, Input, NewsTap, Parts, Taken, VenuePlan, Wire
 use crate::accounts::SharedAccounts;
 use crate::desk::Routes;
 use crate::edges::Edges;
+use crate::events::Notices;
 use crate::lane::Waker;
-use crate::notice::Notices;
 use crate::plan::Plan;
 
 /// Market events between venues, feeds and pump; when it is full the venues' sockets are read more

@@ -33,8 +33,8 @@ use super::tracker::Tracker;
 use super::{Do, Input, NewsTap, VenuePlan, convert};
 use crate::clock::WallClock;
 use crate::denials::Denials;
+use crate::events::{Notices, VenueEvent};
 use crate::intake::Plugin;
-use crate::notice::{Notice, Notices};
 
 const NS_PER_MS: u64 = 1_000_000;
 /// Longest sleep between two looks at the clock.
@@ -297,8 +297,7 @@ impl Connector {
         waiting.retain(|id| !self.tracker.is_settled(*id));
         if waiting.is_empty() {
             self.unsettled = None;
-            let text = format!("{}: every order of earlier runs is known", self.parts.plan.name);
-            self.say(Notice::info("orders-settled", text));
+            self.say(VenueEvent::OrdersSettled { venue: self.name() });
         }
     }
 
@@ -315,10 +314,7 @@ impl Connector {
 
     fn start_again(&mut self, why: &str, now: TsNs) {
         self.stage = Stage::Starting(now + START_AGAIN_MS * NS_PER_MS);
-        self.say(
-            Notice::warn("venue-not-ready", format!("{}: {why}", self.parts.plan.name))
-                .fix("it is tried again; until then its orders are refused"),
-        );
+        self.say(VenueEvent::NotReady { venue: self.name(), why: why.to_owned() });
     }
 
     /// Every listing has come: they are held against the operator's instruments.
@@ -326,20 +322,17 @@ impl Connector {
         let mut markets = Vec::new();
         for id in &self.parts.plan.instruments {
             let Some(instrument) = self.parts.instruments.get(*id as usize) else { continue };
-            let venue = &self.parts.plan.name;
             match matched(instrument, &self.listings) {
                 Ok(market) => markets.push(market),
                 Err(Mismatch::Unlisted) => {
                     let (base, quote) = (&instrument.base, &instrument.quote);
                     let kind = instrument.product.name();
-                    let text = format!("{venue} lists no {kind} market {base}-{quote}");
-                    self.say(Notice::error("market-unknown", text).fix("mend `instruments:`"));
+                    let market = format!("{kind} market {base}-{quote}");
+                    self.say(VenueEvent::MarketUnknown { venue: self.name(), market });
                 }
                 Err(Mismatch::Differs(wrong)) => {
-                    let text = format!("{} of {venue}: {wrong}", instrument.symbol);
-                    self.say(Notice::error("market-rules-differ", text).fix(
-                        "write the venue's rule under `instruments:`; it is not traded until then",
-                    ));
+                    let (venue, symbol) = (self.name(), instrument.symbol.clone());
+                    self.say(VenueEvent::MarketRulesDiffer { venue, symbol, how: wrong });
                 }
             }
         }
@@ -367,8 +360,7 @@ impl Connector {
         }
         if self.stage != Stage::Running {
             self.stage = Stage::Running;
-            let text = format!("{} is ready", self.parts.plan.name);
-            self.say(Notice::info("venue-ready", text));
+            self.say(VenueEvent::Ready { venue: self.name() });
             self.unsettled = Some(self.parts.taken.iter().map(|taken| taken.order.id).collect());
             for taken in std::mem::take(&mut self.parts.taken) {
                 let text = self.client_text(taken.order.id);
@@ -418,38 +410,26 @@ impl Connector {
         match self.adapter.replace(plugin) {
             Ok(carried) => {
                 self.take_manifest();
-                let how = match (first, carried) {
-                    (true, _) => "",
-                    (_, true) => ": its state was carried, its sockets stayed open",
-                    (_, false) => ": without the old state, so its sockets are opened anew",
+                let (venue, label) = (self.name(), plugin.label());
+                let links = self.links.links.iter();
+                let sockets = links.filter(|link| link.state == LinkState::Open).count();
+                let orders = self.tracker.len();
+                let event = match first {
+                    true => VenueEvent::AdapterSeated { venue, plugin: label, sockets, orders },
+                    false => {
+                        let plugin = label;
+                        VenueEvent::AdapterSwapped { venue, plugin, carried, sockets, orders }
+                    }
                 };
-                let text =
-                    format!("{} speaks through {}{how}", self.parts.plan.name, plugin.label());
-                let open = self.links.links.iter().filter(|l| l.state == LinkState::Open).count();
-                let code = if first { "adapter-seated" } else { "adapter-swapped" };
-                self.say(
-                    Notice::info(
-                        code,
-                        format!("{text} ({open} open, {} orders)", self.tracker.len()),
-                    )
-                    .plugin(plugin.label(), plugin.digest),
-                );
+                self.say_of(event, plugin);
                 if !first && !carried && self.stage == Stage::Running {
                     self.plan_anew("a new adapter", now);
                 }
             }
             Err(unusable) => {
-                let text = format!(
-                    "{}: {} cannot be used: {}",
-                    self.parts.plan.name,
-                    plugin.label(),
-                    unusable.0
-                );
-                self.say(
-                    Notice::error("adapter-refused", text)
-                        .plugin(plugin.label(), plugin.digest)
-                        .fix("the one before it goes on, if there is one"),
-                );
+                let (venue, label) = (self.name(), plugin.label());
+                let event = VenueEvent::AdapterRefused { venue, plugin: label, why: unusable.0 };
+                self.say_of(event, plugin);
             }
         }
     }

@@ -6,7 +6,7 @@
 use wickd_model::{ClientId, Order, OrderEvent, Reason, Status, TsNs};
 
 use super::{Connector, Stage, stamp};
-use crate::notice::Severity;
+use crate::events::RefusedEvent;
 use crate::venue::client_text;
 
 impl Connector {
@@ -18,10 +18,7 @@ impl Connector {
         }
         let open = self.tracker.len();
         if open >= self.parts.plan.open_orders_max as usize {
-            let text =
-                format!("{open} orders of the account are open; order {} is not sent", order.id);
-            let fix = "raise the venue's `open_orders_max`";
-            self.deny("account-limit", Severity::Warn, "account", &text, fix);
+            self.deny("account", RefusedEvent::AccountLimit { open, order: order.id });
             return self.refuse(&order, now);
         }
         let text = self.client_text(order.id);

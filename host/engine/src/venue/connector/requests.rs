@@ -9,7 +9,7 @@ use wickd_sandbox::exchange::nouns::{Failure, Operation, Reply};
 use super::{
     ASK_WAIT_MS, Connector, NS_PER_MS, ORDER_WAIT_MS, Purpose, SESSION_EVERY_MS, Stage, Ticket,
 };
-use crate::notice::{Notice, Severity};
+use crate::events::{RefusedEvent, VenueEvent};
 use crate::venue::tracker::Outcome;
 use crate::venue::{Answer, Do};
 
@@ -59,21 +59,19 @@ impl Connector {
             }
             Answer::Refused(why) => {
                 let (text, fix) = why.rsplit_once("; ").unwrap_or((&why, "mend the adapter"));
-                self.deny("request-refused", Severity::Error, &target, text, fix);
+                let event = RefusedEvent::Request { why: text.to_owned(), fix: fix.to_owned() };
+                self.deny(&target, event);
                 Outcome::Failure(Failure::Inexpressible(why))
             }
             Answer::Limited(wait_ms) => {
-                let text = "the venue's limits would not let it go in time";
-                let fix = "nothing to do, unless it goes on; then ask for less";
-                self.deny("request-limited", Severity::Warn, &target, text, fix);
+                self.deny(&target, RefusedEvent::RequestLimited {});
                 Outcome::Failure(Failure::RateLimited(wait_ms))
             }
         };
         if let (Purpose::Clock, Outcome::Reply(Reply::Time(venue))) = (&purpose, &outcome) {
             let ms = |ns: TsNs| ns / NS_PER_MS;
             if let Err(error) = self.offset.heard(ms(sent), ms(now), ms(*venue)) {
-                let fix = "check this machine's clock, then the venue";
-                self.deny("venue-clock", Severity::Warn, "clock", &error.to_string(), fix);
+                self.deny("clock", RefusedEvent::Clock { why: error.to_string() });
             }
             let _ = self.parts.wire.send(Do::Offset(self.offset.offset_ms()));
             return;
@@ -83,20 +81,15 @@ impl Connector {
 
     pub(super) fn say_failed(&mut self, purpose: &Purpose, target: &str, what: &str, why: &str) {
         if let Purpose::Order(id) = purpose {
-            let text = format!("{}: a request for order {id} {what}: {why}", self.parts.plan.name);
-            self.say(
-                Notice::warn("order-request-failed", text)
-                    .fix("nothing to do: the venue is asked what became of it"),
-            );
+            self.say(VenueEvent::OrderRequestFailed {
+                venue: self.name(),
+                order: *id,
+                what: what.to_owned(),
+                why: why.to_owned(),
+            });
         } else {
-            let text = format!("a request {what}: {why}");
-            self.deny(
-                "request-failed",
-                Severity::Warn,
-                target,
-                &text,
-                "it is asked again when it matters",
-            );
+            let (what, why) = (what.to_owned(), why.to_owned());
+            self.deny(target, RefusedEvent::RequestFailed { what, why });
         }
     }
 
@@ -113,9 +106,7 @@ impl Connector {
             self.clock_at = now;
         }
         if let Outcome::Failure(Failure::Banned(wait_ms)) = &outcome {
-            let text = format!("the venue has shut this house out for {} s", wait_ms / 1_000);
-            let fix = "wait; then ask for less, or look for who else uses this address";
-            self.deny("venue-banned", Severity::Error, "requests", &text, fix);
+            self.deny("requests", RefusedEvent::Banned { wait_s: wait_ms / 1_000 });
             let _ = self.parts.wire.send(Do::Ban(*wait_ms));
         }
         match purpose {

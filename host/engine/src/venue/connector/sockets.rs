@@ -7,7 +7,7 @@ use wickd_model::{FeedState, TsNs};
 use wickd_sandbox::exchange::nouns::Operation;
 
 use super::{Connector, Purpose};
-use crate::notice::Notice;
+use crate::events::VenueEvent;
 use crate::venue::Do;
 use crate::venue::streams::{Due, LinkState};
 
@@ -51,8 +51,7 @@ impl Connector {
 
     pub(super) fn closed(&mut self, socket: u32, why: &str, now: TsNs) {
         let Some(link) = self.links.get(socket) else { return };
-        let text =
-            format!("{}: a socket to `{}` closed: {why}", self.parts.plan.name, link.plan.endpoint);
+        let endpoint = link.plan.endpoint.clone();
         let was_open = link.state == LinkState::Open;
         let random = (self.parts.random)();
         for instrument in self.links.closed(socket, now, random) {
@@ -61,7 +60,8 @@ impl Connector {
         }
         if was_open {
             self.tracker.ask_all(now);
-            self.say(Notice::warn("socket-closed", text).fix("it is opened again"));
+            let (venue, why) = (self.name(), why.to_owned());
+            self.say(VenueEvent::SocketClosed { venue, endpoint, why });
         }
     }
 }

@@ -8,8 +8,8 @@ use wickd_sandbox::exchange::Said;
 use wickd_sandbox::exchange::nouns::{FillReport, Operation, OrderReport};
 
 use super::{Connector, FETCHES_MAX, Purpose, stamp, trades};
-use crate::denials::Attempt;
-use crate::notice::{Notice, Severity};
+use crate::events::{Cause, Notice, RefusedEvent, VenueEvent};
+use crate::intake::Plugin;
 use crate::venue::book::Touch;
 use crate::venue::streams::LinkState;
 use crate::venue::{Do, convert};
@@ -31,11 +31,9 @@ impl Connector {
     pub(super) fn said(&mut self, now: TsNs) {
         let dropped = std::mem::take(&mut self.adapter.dropped);
         if dropped > 0 {
-            let (text, fix) =
-                ("said more than a call may; the rest was dropped", "mend the adapter");
-            let attempt =
-                Attempt { times: dropped, ..attempt("adapter-flood", "events", text, fix) };
-            self.denials.count(self.adapter.plugin(), &attempt);
+            let what = flood("reported more than a call may; the rest was dropped");
+            let cause = Cause { target: "events", what, times: dropped };
+            self.denials.count(self.adapter.plugin(), cause);
         }
         let mut said = std::mem::take(&mut self.adapter.said);
         for said in said.drain(..) {
@@ -45,8 +43,7 @@ impl Connector {
             self.adapter.said = said;
         }
         for (id, why) in std::mem::take(&mut self.tracker.impossible) {
-            let fix = "mend the adapter; the order's own count decides";
-            self.deny("fill-refused", Severity::Error, &format!("order {id}"), why, fix);
+            self.deny(&format!("order {id}"), RefusedEvent::Fill { why: why.to_owned() });
         }
         self.tell_all();
     }
@@ -93,15 +90,10 @@ impl Connector {
             Said::Refused { channel, why } => {
                 let of = self.links.channel(channel).map(|c| c.instrument);
                 let target = format!("channel {channel} of instrument {of:?}");
-                let fix = "mend `streams:` or `instruments:` of the venue";
-                self.deny("channel-refused", Severity::Error, &target, &why, fix);
+                self.deny(&target, RefusedEvent::Channel { why });
             }
             Said::Gap { channel, why } => self.gap(channel, &why, now),
-            Said::Unknown(what) => {
-                let text = format!("said something its adapter does not know: {what}");
-                let fix = "nothing to do, unless prices or orders are missing";
-                self.deny("venue-unknown", Severity::Warn, "the venue", &text, fix);
-            }
+            Said::Unknown(what) => self.deny("the venue", RefusedEvent::Unknown { what }),
             // Bars are built by the host, from trades; the rest has no listener yet.
             _ => {}
         }
@@ -136,9 +128,7 @@ impl Connector {
         if self.links.broke(instrument) {
             self.feed(instrument, FeedState::Stale, now);
         }
-        let text = format!("a gap: {why}");
-        let target = format!("channel {channel}");
-        self.deny("venue-gap", Severity::Warn, &target, &text, "a snapshot is fetched");
+        self.deny(&format!("channel {channel}"), RefusedEvent::Gap { why: why.to_owned() });
     }
 
     /// A message of the adapter's on a socket, within its share.
@@ -148,13 +138,11 @@ impl Connector {
             return;
         }
         let Some(link) = self.links.get(socket) else {
-            let (text, fix) = ("a message to a socket that is not planned", "mend the adapter");
-            return self.deny("adapter-flood", Severity::Error, "messages", text, fix);
+            return self.deny("messages", flood("a message to a socket that is not planned"));
         };
         if link.state == LinkState::Open {
             let target = format!("messages to {}", link.plan.endpoint);
-            let text = "more messages in a second than any venue takes";
-            self.deny("adapter-flood", Severity::Error, &target, text, "mend the adapter");
+            self.deny(&target, flood("more messages in a second than any venue takes"));
             self.reopen(socket, "too many messages", now);
         }
     }
@@ -162,19 +150,12 @@ impl Connector {
     /// A question of the adapter's own. Orders are nobody's but the strategies'.
     pub(super) fn fetch(&mut self, operation: Operation, now: TsNs) {
         if trades(&operation) {
-            let (text, fix) = ("it asked for an order of its own", "let strategies decide");
-            return self.deny("adapter-order-refused", Severity::Error, "orders", text, fix);
+            return self.deny("orders", RefusedEvent::AdapterOrder {});
         }
         let own = self.tickets.values().filter(|of| matches!(of.purpose, Purpose::Fetch)).count();
         if own >= FETCHES_MAX {
-            let text = "more questions under way than it may have";
-            return self.deny(
-                "adapter-flood",
-                Severity::Error,
-                "questions",
-                text,
-                "ask less often",
-            );
+            let (what, fix) = ("more questions under way than it may have", "ask less often");
+            return self.deny("questions", RefusedEvent::AdapterFlood { what, fix });
         }
         self.ask(operation, Purpose::Fetch, now);
     }
@@ -185,9 +166,9 @@ impl Connector {
             Some(known) if self.is_ours(instrument) => known.symbol.clone(),
             _ => format!("instrument {instrument}, which is not of this venue"),
         };
-        let text = format!("{what} that cannot be: of another venue, crossed, or not above zero");
+        let what = format!("{what} that cannot be: of another venue, crossed, or not above zero");
         let fix = "mend the adapter, or tell the venue";
-        self.deny("market-data-refused", Severity::Error, &target, &text, fix);
+        self.deny(&target, RefusedEvent::MarketData { what, fix });
     }
 
     /// News of an order that nobody here has. Those of this house that are done are told late or twice
@@ -196,9 +177,7 @@ impl Connector {
         let prefix = self.client_ids.as_ref().map_or("", |rule| rule.prefix.as_str());
         let own = format!("{prefix}w{}x", convert::base36(u64::from(self.parts.house)));
         if !client_id.starts_with(&own) {
-            let text = "news of orders that are not this house's";
-            let fix = "give the house an account of its own, if somebody else trades on this one";
-            self.deny("venue-order-foreign", Severity::Warn, "orders", text, fix);
+            self.deny("orders", RefusedEvent::ForeignOrder {});
         }
     }
 
@@ -208,22 +187,15 @@ impl Connector {
         let target = format!("socket {} {}", link.plan.endpoint, link.plan.path);
         let (text, fix) = why.rsplit_once("; ").unwrap_or((why, "it is tried again"));
         if refused {
-            self.deny("socket-refused", Severity::Error, &target, text, fix);
+            let (why, fix) = (text.to_owned(), fix.to_owned());
+            self.deny(&target, RefusedEvent::Socket { why, fix });
         } else if link.state == LinkState::Opening {
-            self.deny("socket-failed", Severity::Warn, &target, why, "it is tried again");
+            self.deny(&target, RefusedEvent::SocketFailed { why: why.to_owned() });
         }
     }
 
-    pub(super) fn deny(
-        &mut self,
-        code: &'static str,
-        severity: Severity,
-        target: &str,
-        text: &str,
-        fix: &str,
-    ) {
-        let attempt = Attempt { severity, ..attempt(code, target, text, fix) };
-        self.denials.count(self.adapter.plugin(), &attempt);
+    pub(super) fn deny(&mut self, target: &str, what: RefusedEvent) {
+        self.denials.count(self.adapter.plugin(), Cause { target, what, times: 1 });
     }
 
     pub(super) fn is_ours(&self, instrument: InstrumentId) -> bool {
@@ -262,11 +234,22 @@ impl Connector {
         let _ = self.parts.market.send(event);
     }
 
-    pub(super) fn say(&self, notice: Notice) {
-        self.parts.notices.say(notice);
+    /// The venue's name, for an event.
+    pub(super) fn name(&self) -> String {
+        self.parts.plan.name.to_string()
+    }
+
+    pub(super) fn say(&self, event: VenueEvent) {
+        self.parts.notices.publish(Notice::of(event).venue(&self.parts.plan.name));
+    }
+
+    /// An event that is a plugin's too.
+    pub(super) fn say_of(&self, event: VenueEvent, plugin: &Plugin) {
+        let notice = Notice::of(event).venue(&self.parts.plan.name);
+        self.parts.notices.publish(notice.plugin(plugin.label(), plugin.digest));
     }
 }
 
-fn attempt<'a>(code: &'static str, target: &'a str, text: &'a str, fix: &'a str) -> Attempt<'a> {
-    Attempt { code, severity: Severity::Error, target, text, fix, times: 1 }
+fn flood(what: &'static str) -> RefusedEvent {
+    RefusedEvent::AdapterFlood { what, fix: "mend the adapter" }
 }

@@ -17,7 +17,8 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use wickd_engine::{House, Notice};
+use wickd_engine::events::VenueEvent;
+use wickd_engine::{Event, House, Notice};
 use wickd_store::Folder;
 
 use super::{Stage, cannot_write, found, put};
@@ -32,6 +33,8 @@ const CONFIG: &str = include_str!("wickd.yaml");
 const PLUGINS: [&str; 5] = ["binance", "ema-cross", "hedge-v2", "bollinger", "volume-spike"];
 /// The guests that rest orders and that count the venue's trades.
 const GUESTS: [&str; 2] = ["maker", "tape"];
+/// The slot whose lines are its figures.
+const TAPE: &str = "tape";
 /// The adapter.
 const ADAPTER: &str = "binance";
 /// Answers to orders that the venue keeps to itself.
@@ -70,7 +73,8 @@ pub(crate) fn demo(
     let told = script.told;
     // What was under way at the end is found out by the next start.
     run::house(terminal, &config, &stop, |house, notice| {
-        if notice.is_some_and(|notice| notice.code == "orders-settled") {
+        let event = notice.map(|notice| &notice.event);
+        if let Some(Event::VenueEvent(VenueEvent::OrdersSettled { .. })) = event {
             house.stop();
         }
         Ok(())
@@ -94,21 +98,24 @@ pub(crate) fn demo(
 struct Told {
     /// Orders one of whose requests got no answer.
     unknown: std::collections::BTreeSet<String>,
-    /// The notice of the swap.
-    swapped: Option<String>,
+    /// The adapter was swapped; whether its state was carried.
+    swapped: Option<bool>,
     /// The tape's last line.
     tape: Option<String>,
 }
 
 impl Told {
     fn hear(&mut self, notice: &Notice) {
-        match notice.code {
-            "order-request-failed" => {
-                let id = notice.text.split_once("for order ").map(|(_, rest)| rest);
-                self.unknown.extend(id.and_then(|rest| rest.split(' ').next()).map(str::to_owned));
+        match &notice.event {
+            Event::VenueEvent(VenueEvent::OrderRequestFailed { order, .. }) => {
+                self.unknown.insert(order.to_string());
             }
-            "adapter-swapped" => self.swapped = Some(notice.text.clone()),
-            "plugin-log" if notice.text.contains("gaps=") => self.tape = Some(notice.text.clone()),
+            Event::VenueEvent(VenueEvent::AdapterSwapped { carried, .. }) => {
+                self.swapped = Some(*carried);
+            }
+            Event::Log { text, .. } if notice.slot.as_deref() == Some(TAPE) => {
+                self.tape = Some(text.clone());
+            }
             _ => {}
         }
     }
@@ -137,7 +144,8 @@ impl<'v> Script<'v> {
     fn step(&mut self, house: &House, notice: Option<&Notice>) -> Result<(), Failure> {
         if let Some(notice) = notice {
             self.told.hear(notice);
-            if notice.code == "venue-ready" && self.since.is_none() {
+            let ready = matches!(notice.event, Event::VenueEvent(VenueEvent::Ready { .. }));
+            if ready && self.since.is_none() {
                 self.since = Some(Instant::now());
                 self.venue.post("rate", &json!({ "events_per_s": venue::RATE_PER_S }))?;
             }

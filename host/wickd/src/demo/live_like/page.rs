@@ -142,15 +142,13 @@ fn streamed(run: &Summary, tape: Option<Tape>, told: &Told) -> String {
     };
     let figure = |of: fn(Tape) -> u64| tape.map_or("?".to_owned(), |tape| grouped(of(tape)));
     let swap = match &told.swapped {
-        Some(text) => {
-            let text = text.replacen("binance speaks through ", "another build of ", 1);
-            text.split(" (").next().unwrap_or_default().to_owned()
-        }
-        None => "it did not come in time".to_owned(),
+        Some(true) => "another build: its state was carried, its sockets stayed open",
+        Some(false) => "another build: without the old state, so its sockets were opened anew",
+        None => "it did not come in time",
     };
     rows(&[
         ("events", format!("{}; {trades}", count(run.events, "market event"))),
-        ("adapter", swap),
+        ("adapter", swap.to_owned()),
         ("lost", figure(|tape| tape.lost)),
         ("doubled", figure(|tape| tape.doubled)),
     ])

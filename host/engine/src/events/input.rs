@@ -1,0 +1,22 @@
+//! Events of shared inputs: indicators and signals.
+
+use wickd_model::Fault;
+
+use super::events;
+
+events! {
+    /// Of an indicator or a signal that slots share.
+    "input" InputEvent {
+        /// A shared input has a new generation.
+        Swapped {} = "input-swapped", kept [Info], "the shared input has a new generation";
+        /// A shared input does not get a generation from these bytes.
+        Refused { why: String } = "input-refused", [Warn], why.as_str(),
+            fix: "mend the plugin; the input goes on with what it had";
+        /// A shared input failed, and starts again after a wait.
+        Failed { fault: Box<Fault>, wait_ms: u64 } = "input-failed", [Warn],
+            format!("{fault}; again in {wait_ms} ms"), fix: fault.kind.hint();
+        /// A shared input has failed too often, and its readers have no values.
+        Quarantined { fault: Box<Fault> } = "input-quarantined", [Error],
+            format!("{fault}; quarantined, its readers have no values"), fix: fault.kind.hint();
+    }
+}

@@ -1,0 +1,50 @@
+//! Events of wickd as a whole: its market, its state folder, its records.
+
+use wickd_model::ClientId;
+
+use super::events;
+
+events! {
+    /// Of wickd as a whole.
+    "run" RunEvent {
+        /// The feeds have started, and lanes receive events.
+        MarketOpen {} = "market-open", kept [Info], "the market is open";
+        /// Files are being read for so long that the market opens without them, or waits for them.
+        MarketWaits { opens: bool, files: String } = "market-waits", [Warn], {
+            let what = if *opens { "opens without" } else { "waits for" };
+            format!("the market {what} {files}")
+        }, fix: "nothing to do, unless it goes on; then take the files away";
+        /// The feeds could not be started.
+        MarketFailed { why: String } = "market-failed", [Error], format!("no market: {why}"),
+            fix: "raise the limit of processes (`ulimit -u`), then restart";
+        /// Every feed has come to its end.
+        FeedsOver {} = "feeds-over", kept [Info], "the feeds have ended";
+        /// A part of the state folder cannot be used, so what it would keep is not kept.
+        StateDegraded { part: &'static str, why: String } = "state-degraded", [Error],
+            format!("no {part}: {why}"), fix: "mend the disk and restart";
+        /// The state folder cannot be used at all, so no order is sent.
+        StateMissing { why: String } = "state-missing", [Error],
+            format!("no state folder, so no order is sent: {why}"),
+            fix: "make it writable and restart; plugins run on what they see until then";
+        /// The journal lacked records that the venue has, and has them now.
+        Reconciled { records: usize } = "reconciled", kept [Info],
+            format!("{records} records were reconciled with the venue");
+        /// Journal and venue contradict each other on an order.
+        OrderDisputed { order: ClientId } = "order-disputed", [Error],
+            format!("journal and venue contradict each other on order {order}"),
+            fix: "settle it by hand; its slot does not trade until then";
+        /// The journal takes nothing any more, so no order is sent.
+        OrdersBlocked { why: String } = "orders-blocked", [Error],
+            format!("the journal takes nothing any more, so no order is sent: {why}"),
+            fix: "free the disk, then restart; ticks go on, positions are unchanged";
+        /// The journal takes no notes about slots.
+        JournalFailed { why: String } = "journal-failed", [Error],
+            format!("the journal takes no notes: {why}"), fix: "free the disk, then restart";
+        /// The audit log takes nothing, so events are told and not kept.
+        AuditFailed { why: String } = "audit-failed", [Error],
+            format!("the audit log takes nothing: {why}"), fix: "free the disk, then restart";
+        /// A subscriber read too slowly and lost notices.
+        NoticesLost { lost: u64, subscriber: &'static str } = "notices-lost", [Warn],
+            format!("{lost} notices were lost: their reader, {subscriber}, is slow");
+    }
+}
