@@ -138,3 +138,33 @@ fn the_compile_worker_says_in_one_line_why_it_does_not_compile() {
     assert_eq!((output.status.code(), output.stdout.len()), (Some(1), 0), "{stderr}");
     assert!(stderr.starts_with("it does not compile: ") && stderr.lines().count() == 1, "{stderr}");
 }
+
+/// Each line of an output as JSON.
+fn lines(output: &Output) -> Vec<Value> {
+    let text = String::from_utf8(output.stdout.clone()).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[test]
+fn what_a_run_tells_has_its_time_and_a_code_that_is_listed_and_lasts_in_the_audit_log() {
+    let feed = "feeds: [{name: walk, synthetic: {instruments: [BTC-USDT], ticks_per_s: 100, count: 50}}]\nspeed: max\n";
+    let dir = with_config(feed);
+    std::fs::create_dir(dir.path().join("plugins")).unwrap();
+    std::fs::write(dir.path().join("plugins/text.wasm"), "hello").unwrap();
+    let run = lines(&wickd(dir.path(), &["run", "--json"]));
+    let listed = lines(&wickd(dir.path(), &["codes", "--json"]));
+    let codes: Vec<_> = listed.iter().map(|row| row["code"].as_str().unwrap()).collect();
+    let notices: Vec<_> = run.iter().filter(|line| line["kind"] == "notice").collect();
+    assert!(notices.len() >= 3, "{run:?}");
+    for notice in notices {
+        assert!(codes.contains(&notice["code"].as_str().unwrap()), "{notice}");
+        assert!(notice["time"].as_str().unwrap().starts_with("20"), "{notice}");
+    }
+    let kept = lines(&wickd(dir.path(), &["audit", "--json", "--code", "plugin-refused"]));
+    assert_eq!(kept.len(), 1, "intake's notices are kept too: {kept:?}");
+    assert_eq!(kept[0]["entry"]["detail"]["source"], "intake");
+    let errors = wickd(dir.path(), &["audit", "--severity", "error"]);
+    assert!(errors.status.success() && errors.stdout.is_empty(), "{errors:?}");
+    let all = String::from_utf8(wickd(dir.path(), &["audit"]).stdout).unwrap();
+    assert!(all.contains("market-open") && all.contains("plugin-refused"), "{all}");
+}
