@@ -33,7 +33,7 @@ fn files_that_are_no_plugins_are_refused_while_the_good_one_trades_on() {
         let number = run.wait_from(from, part, |said| said.code == "plugin-refused");
         let said = run.notices[number].clone();
         assert!(said.text.contains(part), "{said:?}");
-        let place = said.place.unwrap_or_default();
+        let place = said.place.clone().unwrap_or_default();
         assert!(place.ends_with(".wasm") && !place.chars().any(char::is_control), "{place:?}");
         assert!(said.fix.is_some());
     }

@@ -143,7 +143,7 @@ fn a_newer_version_that_fails_in_shadow_never_trades() {
     let said = run.wait("audit", "candidate-failed");
     let Some(Detail::Fault(fault)) = &said.detail else { panic!("no fault: {said:?}") };
     assert_eq!(fault.kind, FaultKind::Panic);
-    assert!(fault.panic_text.unwrap_or_default().contains("the shadow frightens me"));
+    assert!(fault.panic_text.as_deref().unwrap_or_default().contains("the shadow frightens me"));
     first_still_trades(run);
 }
 
