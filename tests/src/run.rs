@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use wickd_engine::events::Subscription;
 use wickd_engine::lane::{OnFailure, Trial};
 use wickd_engine::market::{
-    FeedKind, FeedPlan, FloatNoise, OnBrokenRow, ReplayPlan, Speed, SyntheticPlan,
+    FeedKind, FeedPlan, FloatNoise, OnBrokenRow, ReplayPlan, Speed, SyntheticPlan, TimeUnit,
 };
 use wickd_engine::{
     Credentials, Edges, House, Notice, PaperConfig, Plan, RestartPlan, SlotPlan, SlotShow, Summary,
@@ -69,6 +69,7 @@ pub fn recorded() -> FeedPlan {
         looped: false,
         on_broken_row: OnBrokenRow::Stop,
         float_noise: FloatNoise::Round,
+        time_unit: TimeUnit::Ns,
         starts_at: None,
     };
     FeedPlan { name: "recorded".into(), kind: FeedKind::Replay(plan), stale_after_ms: 60_000 }

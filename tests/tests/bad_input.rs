@@ -1,7 +1,7 @@
 //! What an operator gets wrong: one message each, with place, reason and fix; what runs goes on.
 #![allow(clippy::expect_used, reason = "a test may fail")]
 
-use wickd_engine::market::{FeedKind, FloatNoise, OnBrokenRow, ReplayPlan, Speed};
+use wickd_engine::market::{FeedKind, FloatNoise, OnBrokenRow, ReplayPlan, Speed, TimeUnit};
 use wickd_engine::{Edges, House};
 use wickd_tests::{Stage, btc_usdt, component_bytes, slot, synthetic};
 
@@ -95,6 +95,7 @@ fn replay(text: &str, on_broken_row: OnBrokenRow) -> (Stage, std::path::PathBuf)
         looped: false,
         on_broken_row,
         float_noise: FloatNoise::Refuse,
+        time_unit: TimeUnit::Ns,
         starts_at: None,
     });
     stage.plan.speed = Speed::Max;

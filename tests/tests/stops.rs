@@ -6,7 +6,9 @@ use std::fmt::Write as _;
 
 use std::sync::Arc;
 
-use wickd_engine::market::{FeedKind, FeedPlan, FloatNoise, OnBrokenRow, ReplayPlan, Speed};
+use wickd_engine::market::{
+    FeedKind, FeedPlan, FloatNoise, OnBrokenRow, ReplayPlan, Speed, TimeUnit,
+};
 use wickd_engine::{Notice, Summary};
 use wickd_model::{LossStops, Reason};
 use wickd_store::{Folder, Note, Record};
@@ -46,6 +48,7 @@ fn stage(lanes: u32) -> Stage {
         looped: false,
         on_broken_row: OnBrokenRow::Stop,
         float_noise: FloatNoise::Round,
+        time_unit: TimeUnit::Ns,
         starts_at: None,
     };
     let (name, kind) = ("made".into(), FeedKind::Replay(plan));

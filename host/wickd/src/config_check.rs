@@ -6,7 +6,7 @@
 use std::path::Path;
 
 use serde_json::{Value, json};
-use wickd_engine::market::{FeedKind, FeedPlan, FloatNoise, Market, OnBrokenRow, Speed};
+use wickd_engine::market::{FeedKind, FeedPlan, FloatNoise, Market, OnBrokenRow, Speed, TimeUnit};
 use wickd_engine::{HouseError, Plan, PluginFeedPlan, Post, RestartPlan, SlotPlan, UtilityPlan};
 use wickd_model::InstrumentId;
 use wickd_policy::net::Enforcement;
@@ -105,6 +105,7 @@ fn feed(feed: &FeedPlan) -> Value {
                 FloatNoise::Refuse => "refuse",
                 FloatNoise::Round => "round",
             },
+            "time_unit": TimeUnit::NAMES.iter().find(|(_, unit)| *unit == of.time_unit).map(|of| of.0),
             "starts_at_ns": of.starts_at,
         }}),
         FeedKind::Synthetic(of) => json!({ "synthetic": {

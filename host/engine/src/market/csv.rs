@@ -22,6 +22,11 @@ const QUOTED_BYTES_MAX: usize = 48;
 /// How many digits beyond the scale must be all 0 or all 9 to be a float's noise. A float's error is
 /// some 10^-16 of the value, a wrong scale's is anything: a millionth of a unit tells them apart.
 const NOISE_DIGITS: usize = 6;
+/// The years between which a recording's times are taken for what they are, in Unix seconds.
+const Y2000_S: u64 = 946_684_800;
+const Y2100_S: u64 = 4_102_444_800;
+/// Trade ids remembered: what was delivered twice stands close together.
+const TRADE_IDS_KEPT: usize = 256;
 
 /// What the rows of a file are.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -59,6 +64,43 @@ pub enum FloatNoise {
     Round,
 }
 
+/// The unit of a file's times.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum TimeUnit {
+    /// Unix seconds.
+    S,
+    /// Unix milliseconds.
+    Ms,
+    /// Unix microseconds.
+    Us,
+    /// Unix nanoseconds.
+    #[default]
+    Ns,
+}
+
+impl TimeUnit {
+    /// All of them, as a configuration names them.
+    pub const NAMES: [(&str, Self); 4] =
+        [("s", Self::S), ("ms", Self::Ms), ("us", Self::Us), ("ns", Self::Ns)];
+
+    fn in_ns(self) -> u64 {
+        match self {
+            Self::S => NS_PER_S,
+            Self::Ms => 1_000_000,
+            Self::Us => 1_000,
+            Self::Ns => 1,
+        }
+    }
+
+    /// The unit in which `number` is a time between 2000 and 2100: no two units share one.
+    fn guess(number: u64) -> Option<(&'static str, Self)> {
+        Self::NAMES.into_iter().find(|(_, unit)| {
+            let seconds = number / (NS_PER_S / unit.in_ns());
+            (Y2000_S..Y2100_S).contains(&seconds)
+        })
+    }
+}
+
 /// A row that is not what its layout says.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("{file}:{line}:{column}: {reason} (`{text}`); {fix}")]
@@ -92,16 +134,23 @@ pub(super) struct Meaning {
     pub(super) size_scale: u8,
     pub(super) bar_secs: u32,
     pub(super) float_noise: FloatNoise,
+    pub(super) time_unit: TimeUnit,
 }
 
 impl Meaning {
-    pub(super) fn of(instrument: &Instrument, bar_secs: u32, float_noise: FloatNoise) -> Self {
+    pub(super) fn of(
+        instrument: &Instrument,
+        bar_secs: u32,
+        float_noise: FloatNoise,
+        time_unit: TimeUnit,
+    ) -> Self {
         Self {
             instrument: instrument.id,
             price_scale: instrument.price_scale,
             size_scale: instrument.size_scale,
             bar_secs,
             float_noise,
+            time_unit,
         }
     }
 }
@@ -115,6 +164,9 @@ pub(super) struct Rows<R> {
     row: Vec<u8>,
     line: u64,
     ts_last: TsNs,
+    /// Ids of the last trades, in a ring.
+    trade_ids: Vec<u64>,
+    trades: usize,
     /// Numbers taken in spite of a float's noise.
     pub(super) rounded: u64,
 }
@@ -143,6 +195,8 @@ impl<R: BufRead> Rows<R> {
             row: Vec::with_capacity(ROW_BYTES_MAX + 1),
             line: 0,
             ts_last: 0,
+            trade_ids: Vec::new(),
+            trades: 0,
             rounded: 0,
         };
         rows.fill()?;
@@ -191,6 +245,11 @@ impl<R: BufRead> Rows<R> {
             self.pass_line().map_err(RowError::Read)?;
             let reason = format!("a row of more than {ROW_BYTES_MAX} bytes");
             return Err(self.broken(&Flaw { at: 0..ROW_BYTES_MAX, reason, fix: FIX_ROW }));
+        } else if self.line > 1 {
+            // `250` and the first two digits of `2500` look alike: only the end of the line tells.
+            let reason = "the file ends within this row".to_owned();
+            let fix = "fetch the file again; if the row is whole, end it with a newline";
+            return Err(self.broken(&Flaw { at: 0..self.row.len(), reason, fix }));
         }
         if self.row.last() == Some(&b'\r') {
             self.row.pop();
@@ -256,7 +315,12 @@ impl<R: BufRead> Rows<R> {
     fn trade(&mut self, row: &[u8]) -> Result<Event, Flaw> {
         let [ts, price, size, aggressor, trade_id] = columns(row)?;
         let at = self.stamp(self.time(&ts)?, &ts)?;
-        Ok(Event::Trade(Trade {
+        let id = trade_id.whole("a trade id")?;
+        if id != 0 && self.trade_ids.contains(&id) {
+            let reason = format!("trade {id} stands in this file a second time");
+            return Err(trade_id.flaw(reason, "remove it, or set `on_broken_row: skip`"));
+        }
+        let trade = Trade {
             at,
             price: self.price(&price)?,
             size: self.size(&size, 1)?,
@@ -269,8 +333,18 @@ impl<R: BufRead> Rows<R> {
                     return Err(aggressor.flaw(reason, FIX_ROW));
                 }
             },
-            trade_id: trade_id.whole("a trade id")?,
-        }))
+            trade_id: id,
+        };
+        self.remember(id);
+        Ok(Event::Trade(trade))
+    }
+
+    fn remember(&mut self, id: u64) {
+        match self.trade_ids.get_mut(self.trades % TRADE_IDS_KEPT) {
+            Some(oldest) => *oldest = id,
+            None => self.trade_ids.push(id),
+        }
+        self.trades += 1;
     }
 
     fn bar(&mut self, row: &[u8]) -> Result<Event, Flaw> {
@@ -305,7 +379,22 @@ impl<R: BufRead> Rows<R> {
     }
 
     fn time(&self, field: &Field<'_>) -> Result<TsNs, Flaw> {
-        field.whole("a time in Unix nanoseconds")
+        let unit = self.meaning.time_unit;
+        let number = field.whole("a time as a whole number")?;
+        match TimeUnit::guess(number) {
+            Some((name, guess)) if guess != unit => Err(field.flaw(
+                "the time is in another unit than `time_unit` says".to_owned(),
+                match name {
+                    "s" => "set `time_unit: s`",
+                    "ms" => "set `time_unit: ms`",
+                    "us" => "set `time_unit: us`",
+                    _ => "set `time_unit: ns`",
+                },
+            )),
+            _ => number.checked_mul(unit.in_ns()).ok_or_else(|| {
+                field.flaw("a time after the year 2554".to_owned(), "check `time_unit`")
+            }),
+        }
     }
 
     /// The stamp of a row; `seq` is given later, by the stream.

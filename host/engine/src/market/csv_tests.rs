@@ -13,6 +13,7 @@ const MEANING: Meaning = Meaning {
     size_scale: 6,
     bar_secs: 60,
     float_noise: FloatNoise::Refuse,
+    time_unit: TimeUnit::Ns,
 };
 
 fn read(text: &[u8], meaning: Meaning) -> Vec<Result<Event, String>> {
@@ -177,5 +178,46 @@ proptest! {
         let want = i64::from(a) + i64::from(b);
         let got = parse_scaled(&text, 6).ok().or_else(|| denoised(&text, 6));
         prop_assert_eq!(got, Some(want), "{}", text);
+    }
+}
+
+#[test]
+fn a_time_in_another_unit_is_refused_with_the_unit_to_set() {
+    let quote = "39000.00,39000.50,1.5,2";
+    for (time, unit) in [("1735689600", "s"), ("1735689600000", "ms"), ("1735689600000000", "us")] {
+        let error = row(Layout::Quotes, &format!("{time},{quote}")).unwrap_err();
+        assert!(error.contains(&format!("time_unit: {unit}")), "{error}");
+    }
+}
+
+#[test]
+fn a_time_is_read_in_the_unit_that_was_set_and_in_no_other() {
+    for (name, unit) in TimeUnit::NAMES {
+        let time = 1_735_689_600_000_000_000 / unit.in_ns();
+        let text = format!("{}\n{time},39000.00,39000.50,1.5,2\n", Layout::Quotes.header());
+        let event = read(text.as_bytes(), Meaning { time_unit: unit, ..MEANING }).remove(0);
+        assert_eq!(event.unwrap().at().ts_event, 1_735_689_600_000_000_000, "{name}");
+        let other = if unit == TimeUnit::Ns { TimeUnit::S } else { TimeUnit::Ns };
+        let wrong = read(text.as_bytes(), Meaning { time_unit: other, ..MEANING }).remove(0);
+        assert!(wrong.unwrap_err().contains(&format!("`time_unit: {name}`")));
+    }
+}
+
+#[test]
+fn a_trade_that_was_delivered_twice_is_not_counted_twice() {
+    let trade = "1735689600000000000,39000.90,0.010000,buy,1099";
+    let text = format!("{}\n{trade}\n{trade}\n", Layout::Trades.header());
+    let rows = read(text.as_bytes(), MEANING);
+    assert!(rows[0].is_ok());
+    assert!(rows[1].as_ref().unwrap_err().contains("trade 1099 stands in this file a second time"));
+}
+
+#[test]
+fn a_last_row_that_may_be_cut_off_is_not_taken() {
+    let rows = format!("{}\n1735689600000000000,250.00,250", Layout::Quotes.header());
+    for cut in [rows.clone(), format!("{rows}.10,1,2")] {
+        let outcome = read(cut.as_bytes(), MEANING);
+        assert!(outcome[0].as_ref().unwrap_err().contains("ends within this row"), "{outcome:?}");
+        assert_eq!(outcome.len(), 1);
     }
 }

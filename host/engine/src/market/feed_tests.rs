@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use wickd_model::{Instrument, Product};
 
 use super::*;
-use crate::market::{FloatNoise, OnBrokenRow};
+use crate::market::{FloatNoise, OnBrokenRow, TimeUnit};
 
 pub(in crate::market) fn instrument(id: u32) -> Instrument {
     Instrument {
@@ -48,6 +48,7 @@ pub(in crate::market) fn replay(instrument: Instrument, files: Vec<PathBuf>) -> 
         looped: false,
         on_broken_row: OnBrokenRow::Stop,
         float_noise: FloatNoise::Round,
+        time_unit: TimeUnit::Ns,
         starts_at: None,
     }
 }

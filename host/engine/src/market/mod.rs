@@ -18,7 +18,7 @@ mod synthetic;
 mod watch;
 
 pub use bars::{BAR_SECS_MAX, BarBuilder};
-pub use csv::{BrokenRow, FloatNoise, Layout};
+pub use csv::{BrokenRow, FloatNoise, Layout, TimeUnit};
 pub use feed::{FeedError, FeedKind, FeedPlan, FeedReport, Market};
 pub use pace::{Clock, Pace, Speed, SystemClock};
 pub use replay::{OnBrokenRow, ReplayPlan};

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 
 use wickd_model::{Event, Instrument, TsNs};
 
-use super::csv::{BrokenRow, FloatNoise, Meaning, RowError, Rows};
+use super::csv::{BrokenRow, FloatNoise, Meaning, RowError, Rows, TimeUnit};
 use super::{FeedError, NS_PER_S};
 
 /// Between the last event of a lap and the first of the next.
@@ -46,6 +46,8 @@ pub struct ReplayPlan {
     pub on_broken_row: OnBrokenRow,
     /// At numbers with a float's noise.
     pub float_noise: FloatNoise,
+    /// The unit of the files' times.
+    pub time_unit: TimeUnit,
     /// Event time of the first event; `None` leaves the recorded times as they are.
     pub starts_at: Option<TsNs>,
 }
@@ -99,7 +101,8 @@ impl Replay {
     fn open_files(&mut self) -> Result<(), FeedError> {
         self.rounded_before = self.rounded();
         self.files.clear();
-        let meaning = Meaning::of(&self.plan.instrument, self.plan.bar_secs, self.plan.float_noise);
+        let ReplayPlan { instrument, bar_secs, float_noise, time_unit, .. } = &self.plan;
+        let meaning = Meaning::of(instrument, *bar_secs, *float_noise, *time_unit);
         for path in &self.plan.files {
             let open = |source| FeedError::Open { path: path.clone(), source };
             let file = BufReader::with_capacity(READ_BYTES, File::open(path).map_err(open)?);

@@ -6,7 +6,7 @@
 use std::path::Path;
 
 use wickd_engine::market::{
-    BAR_SECS_MAX, FeedKind, FeedPlan, FloatNoise, OnBrokenRow, ReplayPlan, SyntheticPlan,
+    BAR_SECS_MAX, FeedKind, FeedPlan, FloatNoise, OnBrokenRow, ReplayPlan, SyntheticPlan, TimeUnit,
 };
 use wickd_engine::{PluginFeedPlan, SlotPlan, VenuePlan};
 use wickd_model::{Instrument, SlotName};
@@ -195,8 +195,16 @@ fn replay(
     base: &Path,
     problems: &mut Problems,
 ) -> Option<ReplayPlan> {
-    let known =
-        ["files", "instrument", "bar_secs", "loop", "on_broken_row", "float_noise", "starts_at_s"];
+    let known = [
+        "files",
+        "instrument",
+        "bar_secs",
+        "loop",
+        "on_broken_row",
+        "float_noise",
+        "time_unit",
+        "starts_at_s",
+    ];
     let of = Fields::of(node, &known, problems)?;
     let files = of.need("files", problems).map(|node| {
         let path = |node: &Node| Ok(base.join(node.text_within(PATH_BYTES_MAX)?));
@@ -216,6 +224,7 @@ fn replay(
         looped: set(&of, "loop", false, problems, Node::boolean),
         on_broken_row: set(&of, "on_broken_row", OnBrokenRow::Stop, problems, |n| n.one_of(&rows)),
         float_noise: set(&of, "float_noise", FloatNoise::Refuse, problems, |n| n.one_of(&noise)),
+        time_unit: set(&of, "time_unit", TimeUnit::Ns, problems, |n| n.one_of(&TimeUnit::NAMES)),
         starts_at: set(&of, "starts_at_s", None, problems, |n| starts_at(n).map(Some)),
         files: files?,
         instrument: instrument?,
