@@ -14,6 +14,7 @@ pub mod clock;
 pub mod dial;
 pub mod http;
 pub mod limit;
+pub mod local;
 mod message;
 mod refusal;
 mod request;

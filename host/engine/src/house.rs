@@ -21,6 +21,7 @@ use crate::desk::{Desk, IntentHashes, Outbox};
 use crate::edges::Edges;
 use crate::ending::Ending;
 use crate::events::{AuditQueue, AuditWriter, Notice, Notices, RunEvent, Subscription};
+use crate::handle::EngineHandle;
 use crate::intake::{Admission, Intake};
 use crate::io::{FeedSummary, Tier, UtilitySummary};
 use crate::lane::{
@@ -270,6 +271,11 @@ impl House {
         self.ending.early(ended.or(epoch))
     }
 
+    /// Asks and changes the running engine, from any thread.
+    pub fn handle(&self) -> EngineHandle {
+        EngineHandle::new(self.own.clone())
+    }
+
     /// Asks the run to end; [`Self::end`] waits for it.
     pub fn stop(&self) {
         let _ = self.own.send(ToControl::Stop);
@@ -476,7 +482,7 @@ fn show(slot: &SlotControl) -> SlotShow {
 }
 
 fn sum_up(slot: &SlotControl, hashes: &IntentHashes) -> SlotSummary {
-    let standing = slot.standing.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let standing = slot.standing();
     let gauge = &slot.gauge;
     let events = gauge.events.get();
     SlotSummary {

@@ -14,6 +14,7 @@ mod edges;
 mod ending;
 pub mod events;
 mod fitness;
+mod handle;
 mod house;
 mod intake;
 mod io;
@@ -34,6 +35,7 @@ pub use desk::IntentHashes;
 pub use edges::Edges;
 pub use events::{Detail, Event, Notice, Severity};
 pub use fitness::{Unfit, try_machine};
+pub use handle::{ANSWER_WAIT, EngineHandle, SlotStatus, Unanswered};
 pub use house::{House, HouseError, SlotShow, SlotSummary, Summary};
 pub use intake::{
     Admission, Cost, Description, Plugin, Refusal, describe, read_component, reading_budget_s,

@@ -76,6 +76,8 @@ pub(crate) enum Command {
     },
     /// Take plugins through every step of intake and start them, without a daemon
     Check(CheckArgs),
+    /// Show what runs in the daemon, and why what does not run does not
+    Status(StatePath),
     /// Show what a plugin is, what it asks for and which limits hold
     Inspect {
         /// The component

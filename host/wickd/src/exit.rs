@@ -29,6 +29,8 @@ pub(crate) enum Exit {
     BadPlugin = 65,
     /// A file or folder named on the command line is not there.
     NoInput = 66,
+    /// No daemon runs on that state folder.
+    NotRunning = 68,
     /// A venue did not do what it was asked.
     VenueFailed = 69,
     /// The system does not allow what every run needs.
@@ -39,23 +41,27 @@ pub(crate) enum Exit {
     Damaged = 74,
     /// Another wickd has the state folder.
     InUse = 75,
+    /// The daemon refused what it was asked.
+    Refused = 77,
     /// A second signal came before the graceful stop was over.
     Interrupted = 130,
 }
 
 /// Code, its number, and what it means, for `--help`.
-const TABLE: [(Exit, &str, &str); 12] = [
+const TABLE: [(Exit, &str, &str); 14] = [
     (Exit::Ok, "ok", "it did what was asked; also when the reader of its output went away"),
     (Exit::Unexpected, "unexpected", "something nobody foresaw"),
     (Exit::Usage, "usage", "the command line is wrong"),
     (Exit::BadConfig, "bad-config", "the configuration, or a file it names, is wrong"),
     (Exit::BadPlugin, "bad-plugin", "a plugin was refused, or fails its checks"),
     (Exit::NoInput, "no-input", "a file or folder on the command line is not there"),
+    (Exit::NotRunning, "not-running", "no wickd runs on that state folder"),
     (Exit::VenueFailed, "venue-failed", "a venue did not do what it was asked"),
     (Exit::UnfitSystem, "unfit-system", "the system forbids what every run needs"),
     (Exit::CannotWrite, "cannot-write", "something cannot be written"),
     (Exit::Damaged, "damaged", "the state cannot be read back, or contradicts the venue"),
     (Exit::InUse, "in-use", "another wickd has the state folder"),
+    (Exit::Refused, "refused", "the running wickd refused what it was asked"),
     (Exit::Interrupted, "interrupted", "a second signal cut the graceful stop short"),
 ];
 

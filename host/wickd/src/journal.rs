@@ -5,14 +5,12 @@
 //! which is locked: two readers of one database file could not both be right.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
 use serde_json::json;
 use wickd_model::{CASH_SCALE, Reason, Side, print_scaled};
 use wickd_store::{Folder, Note, Record};
 
 use crate::cli::{JournalCommand, StatePath};
-use crate::config::Config;
 use crate::exit::{Exit, Failure};
 use crate::figures::{count, utc};
 use crate::terminal::{Look, Terminal};
@@ -27,10 +25,7 @@ pub(crate) fn command(terminal: &Terminal, command: JournalCommand) -> Result<Ex
 
 /// The state folder, where it has this record.
 pub(crate) fn open(state: &StatePath, record: &str) -> Result<Folder, Failure> {
-    let dir: PathBuf = match &state.state {
-        Some(dir) => dir.clone(),
-        None => Config::load(&state.config.config)?.plan.state_dir,
-    };
+    let dir = state.dir()?;
     // Opening would make a folder that is not there.
     if !dir.join(format!("{record}.redb")).is_file() {
         let text = format!("there is no {record} in {}", dir.display());

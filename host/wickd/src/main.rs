@@ -8,6 +8,7 @@
 mod adapter;
 mod audit;
 mod check;
+mod api;
 mod cli;
 mod codes;
 mod config;
@@ -19,6 +20,7 @@ mod journal;
 mod plugin;
 mod run;
 mod screen;
+mod status;
 mod summary;
 mod terminal;
 mod worker;
@@ -66,6 +68,7 @@ fn command(command: Command, terminal: &Terminal) -> Result<Exit, Failure> {
             }
         }
         Command::Check(args) => check::check(terminal, &args),
+        Command::Status(state) => status::show(terminal, &state),
         Command::Inspect { file } => plugin::show(terminal, &file),
         Command::Adapter(command) => adapter::command(terminal, &command),
         Command::Config(ConfigCommand::Check(path)) => config_check::check(terminal, &path.config),

@@ -17,6 +17,7 @@ use wickd_engine::events::Subscription;
 use wickd_engine::market::FeedKind;
 use wickd_engine::{Edges, House, Notice, Plan, Summary};
 
+use crate::api::Server;
 use crate::config::Config;
 use crate::exit::{Exit, Failure};
 use crate::screen::{REDRAW, Screen};
@@ -84,12 +85,16 @@ pub(crate) fn house(
     let plan = read_by_child(config.plan.clone())?;
     wickd_engine::try_machine(&plan)?;
     let (house, notices) = House::start(plan, Edges::system())?;
+    // Without it the daemon trades on, but nobody can ask it anything.
+    let server = Server::start(&config.plan.state_dir, house.handle());
+    let server = server.map_err(|failure| terminal.fail(&failure)).ok();
     let mut screen = Screen::new(terminal, config, &house, events_in(&config.plan));
     let outcome = watch(&house, &notices, stop, &mut screen, &mut each);
     let early = house.ended_early().map(|thread| ended_early(&thread));
     if early.is_some() {
         end_within(BROKEN_END);
     }
+    drop(server);
     let summary = house.end();
     let last: Vec<_> = notices.try_iter().collect();
     last.iter().for_each(|notice| screen.notice(notice));

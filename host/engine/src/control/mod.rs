@@ -63,6 +63,8 @@ pub(crate) enum ToControl {
     FeedsOver,
     /// Return a slot to its previous generation.
     RollBack(SlotName),
+    /// A question of the engine's handle, which carries its own way back.
+    Ask(Box<dyn FnOnce(&mut Control) + Send>),
     /// End the run.
     Stop,
 }
@@ -199,6 +201,7 @@ impl Control {
                 self.finish();
             }
             ToControl::RollBack(name) => self.roll_back(&name),
+            ToControl::Ask(question) => question(self),
             ToControl::Stop => self.finish(),
         }
     }

@@ -117,6 +117,11 @@ impl SlotControl {
         }
     }
 
+    /// How it stands now.
+    pub(crate) fn standing(&self) -> Standing {
+        self.standing.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     pub(crate) fn barred_digests(&self) -> BTreeSet<Digest> {
         self.barred.keys().copied().collect()
     }
