@@ -82,8 +82,8 @@ fn a_broken_row_is_told_by_file_line_column_text_reason_and_fix() {
         (Layout::Quotes, "1,3,2,4,5", format!("a.csv:2:3: the bid is above the ask (`3`); {mend}")),
         (Layout::Quotes, "1,0,2,4,5", format!("a.csv:2:3: a price must be above zero (`0`); {mend}")),
         (Layout::Quotes, "1,1,2,-4,5", format!("a.csv:2:7: a size below 0 (`-4`); {mend}")),
-        (Layout::Quotes, "1.0,1,2,4,5", format!("a.csv:2:1: not a time in Unix nanoseconds (`1.0`); {mend}")),
-        (Layout::Quotes, "+1,1,2,4,5", format!("a.csv:2:1: not a time in Unix nanoseconds (`+1`); {mend}")),
+        (Layout::Quotes, "1.0,1,2,4,5", format!("a.csv:2:1: not a time as a whole number (`1.0`); {mend}")),
+        (Layout::Quotes, "+1,1,2,4,5", format!("a.csv:2:1: not a time as a whole number (`+1`); {mend}")),
         (Layout::Trades, "1,2,0,buy,1", format!("a.csv:2:5: a size below 1 (`0`); {mend}")),
         (Layout::Trades, "1,2,1,bought,1", format!("a.csv:2:7: the aggressor is neither buy, sell nor none (`bought`); {mend}")),
         (Layout::Trades, "1,2,1,\u{1b}[2J,1", format!("a.csv:2:7: the aggressor is neither buy, sell nor none (`\\u{{1b}}[2J`); {mend}")),
@@ -101,7 +101,7 @@ fn a_broken_row_is_told_by_file_line_column_text_reason_and_fix() {
 fn reading_goes_on_behind_a_broken_row_and_time_may_not_run_backwards() {
     let long = "9".repeat(5_000);
     let text = format!(
-        "{}\r\n5,1,2,1,1\r\n4,1,2,1,1\n{long}\n5,1,2,1,1\n\n6,1,2,1,1",
+        "{}\r\n5,1,2,1,1\r\n4,1,2,1,1\n{long}\n5,1,2,1,1\n\n6,1,2,1,1\n",
         Layout::Quotes.header()
     );
     let outcomes = read(text.as_bytes(), MEANING);
