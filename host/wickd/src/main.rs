@@ -6,9 +6,9 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic"))]
 
 mod adapter;
+mod api;
 mod audit;
 mod check;
-mod api;
 mod cli;
 mod codes;
 mod config;
