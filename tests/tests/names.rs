@@ -129,6 +129,7 @@ fn an_adapter_reaches_nothing_inside_by_a_name_that_turns() {
         endpoints: vec![endpoint("rest")],
         network: grants(&format!("[{{to: 'http://{place}'}}]")),
         credentials: None,
+        signing: wickd_policy::venue::catalogue::Signing::default(),
         trade: false,
         open_orders_max: 1,
         losses: wickd_model::LossStops::default(),

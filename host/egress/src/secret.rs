@@ -10,6 +10,7 @@
 //!   hosts: [api.binance.com, 'stream.binance.com:9443']
 //!   allow: trade            # or `read`, which is the default
 //!   fields: {key: …, secret: …}
+//!   secret: [memo]          # further fields that are secret; all are but `key` and the like
 //! ```
 
 use std::collections::BTreeMap;
@@ -33,6 +34,10 @@ const SLOTS_MAX: usize = 256;
 const ITEMS_MAX: usize = 16;
 /// Longest field, in bytes: an RSA key of 8,192 bits.
 const FIELD_BYTES_MAX: usize = 8 << 10;
+/// Fields that a venue may see in the open, because they say who somebody is and prove nothing. All
+/// others are secret.
+const OPEN_FIELDS: [&str; 8] =
+    ["key", "api_key", "apikey", "access_key", "account", "account_id", "user", "uid"];
 /// The credential's name under `$CREDENTIALS_DIRECTORY`.
 pub const SYSTEMD_NAME: &str = "wickd-credentials";
 
@@ -75,6 +80,8 @@ pub struct Slot {
     hosts: Vec<String>,
     allow: PathClass,
     fields: BTreeMap<String, SecretString>,
+    /// Names that the operator calls secret besides.
+    secret: Vec<String>,
 }
 
 impl Slot {
@@ -92,6 +99,12 @@ impl Slot {
     pub fn is_for(&self, origin: &Origin) -> bool {
         let full = format!("{}:{}", origin.host, origin.port);
         self.hosts.iter().any(|host| *host == full || *host == origin.authority())
+    }
+
+    /// Whether a field may only ever key a signature, or stand in a header that a venue has for it.
+    pub fn is_secret(&self, field: &str) -> bool {
+        let named = self.secret.iter().any(|name| name == field);
+        named || !OPEN_FIELDS.contains(&field.to_ascii_lowercase().as_str())
     }
 
     /// Only for the signer.
@@ -186,6 +199,7 @@ fn slots(node: &Node) -> Result<Slots, Fault> {
             (key.place.clone(), "this is no slot name", "use a-z, 0-9 and `-`, a letter first")
         })?;
         let (mut hosts, mut allow, mut fields) = (Vec::new(), PathClass::Read, BTreeMap::new());
+        let mut secret = Vec::new();
         for (key, node) in map(node, ITEMS_MAX)? {
             match key.text.as_str() {
                 "hosts" => hosts = list(node)?,
@@ -207,17 +221,22 @@ fn slots(node: &Node) -> Result<Slots, Fault> {
                         fields.insert(key.text.clone(), SecretString::from(text(node)?));
                     }
                 }
+                "secret" => secret = list(node)?,
                 _ => {
-                    let fix = "a slot has `hosts`, `allow` and `fields`";
+                    let fix = "a slot has `hosts`, `allow`, `fields` and `secret`";
                     return Err((key.place.clone(), "an unknown key", fix));
                 }
             }
+        }
+        if secret.iter().any(|name| !fields.contains_key(name)) {
+            let fix = "name fields that stand under `fields`";
+            return Err((key.place.clone(), "`secret` names what is no field", fix));
         }
         if hosts.is_empty() || fields.is_empty() {
             let fix = "add `hosts: [api.example.org]` and `fields: {key: …}`";
             return Err((key.place.clone(), "`hosts` or `fields` is missing", fix));
         }
-        all.insert(name.clone(), Slot { name, hosts, allow, fields });
+        all.insert(name.clone(), Slot { name, hosts, allow, fields, secret });
     }
     Ok(Slots(all))
 }

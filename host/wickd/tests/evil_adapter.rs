@@ -133,6 +133,18 @@ fn add_evil(rig: &Rig, rogue: &Rogue) {
     plugin: evil-adapter
     config: {{does: {does}, symbol: E{number}-USDT}}
     credentials: evil
+    signing:
+      symbols: {{spot: <base>-<quote>}}
+      headers: {{X-API-KEY: <key>}}
+      signed: {{timestamp: <time>, signature: <signature>}}
+      read: [GET /v1/echo, GET /v1/order]
+      trade:
+        - at: POST /v1/order
+          does: create
+          fields: {{market: <symbol>, side: '<side:buy|sell>', size: <size>, client: <client-id>}}
+          market: {{}}
+      logins:
+        - frame: {{op: login, key: <key>, signature: <signature>}}
     trade: {trade}
     endpoints: {{rest: 'http://{at}', other: 'http://{at}', stream: 'ws://{at}', account: 'ws://{at}'}}
     network:

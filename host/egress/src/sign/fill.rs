@@ -28,7 +28,8 @@ pub(super) struct Fill<'a> {
     pub(super) path: String,
     /// The query as it is sent, without the signature.
     pub(super) query: Zeroizing<String>,
-    pairs: Vec<(String, Zeroizing<String>)>,
+    /// The same before percent-encoding.
+    pub(super) pairs: Vec<(String, Zeroizing<String>)>,
     /// Results of the recipe's `also`, in order.
     pub(super) also: Vec<Zeroizing<String>>,
 }

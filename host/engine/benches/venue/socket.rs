@@ -12,6 +12,7 @@ use wickd_engine::{Credentials, Plugin, Streams, VenuePlan};
 use wickd_model::{ClientId, Digest, Instrument, Kind, LossStops, Order, OrderRequest, Side, Tif};
 use wickd_policy::net::{Enforcement, Grants};
 use wickd_policy::venue::Endpoint;
+use wickd_policy::venue::catalogue::{Catalogue, Signing};
 use wickd_policy::yaml::{Node, NodeKind, Place, Problems, parse};
 use wickd_sandbox::Runtime;
 use wickd_store::{Folder, Provenance, Record};
@@ -110,6 +111,7 @@ fn plan(address: &str) -> VenuePlan {
         endpoints: vec![endpoint("spot", "http")],
         network,
         credentials: Some("bench".to_owned()),
+        signing: Signing { catalogue: Catalogue::named("binance").cloned(), ..Signing::default() },
         trade: true,
         losses: LossStops::default(),
         open_orders_max: 200,

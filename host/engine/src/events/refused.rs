@@ -19,6 +19,9 @@ events! {
         /// A request was not sent, because it is not allowed or cannot be expressed.
         Request { why: String, fix: String } = "request-refused", [Error], why.as_str(),
             fix: fix.as_str();
+        /// A request was not sent, because no honest adapter asks for it; the venue is halted.
+        Breach { why: String, fix: String } = "request-breach", [Error], why.as_str(),
+            fix: fix.as_str();
         /// A request was not sent, because the venue's limits leave no room for it.
         RequestLimited {} = "request-limited", [Warn],
             "the venue's limits would not let it go in time",

@@ -22,6 +22,10 @@ events! {
         /// What became of every order of earlier runs is known.
         OrdersSettled { venue: String } = "orders-settled", kept [Info],
             format!("{venue}: every order of earlier runs is known");
+        /// No order leaves for a venue any more; cancels do.
+        Halted { venue: String, why: String } = "venue-halted", [Error],
+            format!("{venue} is halted: {why}; no order leaves, cancels do"),
+            fix: "find out what its adapter or the account does, then start anew";
         /// A request for an order has no outcome yet.
         OrderRequestFailed { venue: String, order: ClientId, what: String, why: String } =
             "order-request-failed", [Warn],

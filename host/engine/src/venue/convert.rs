@@ -1,9 +1,13 @@
 //! The nouns of `wit/exchange.wit` and the nouns of the house, one into the other.
 
 use wickd_model::{
-    Aggressor, CASH_SCALE, Cash, Instrument, Kind, Product, Reason, Side, Status, Tif, parse_scaled,
+    Aggressor, CASH_SCALE, Cash, Instrument, InstrumentId, Kind, Product, Reason, Side, Status,
+    Tif, parse_scaled,
 };
-use wickd_sandbox::exchange::nouns;
+use wickd_policy::venue::catalogue::{Does, Shape, Write};
+use wickd_sandbox::exchange::nouns::{self, Operation};
+
+use super::Subject;
 
 pub(super) fn side(side: Side) -> nouns::Side {
     match side {
@@ -68,6 +72,87 @@ pub(super) fn aggressor(aggressor: nouns::Aggressor) -> Aggressor {
         nouns::Aggressor::Buyer => Aggressor::Buyer,
         nouns::Aggressor::Seller => Aggressor::Seller,
         nouns::Aggressor::None => Aggressor::None,
+    }
+}
+
+/// What a request for an operation is about; the order as the host has it, for whoever signs.
+pub(super) fn subject(operation: &Operation, instruments: &[Instrument]) -> Subject {
+    let instrument = |id: InstrumentId| instruments.get(id as usize);
+    let write = |does, id, client_id: &str, venue_id: &str| {
+        instrument(id).map(|of| Write {
+            does,
+            product: of.product,
+            base: of.base.clone(),
+            quote: of.quote.clone(),
+            price_scale: of.price_scale,
+            size_scale: of.size_scale,
+            side: Side::Buy,
+            shape: Shape::Limit,
+            reduce_only: false,
+            price: 0,
+            size: 0,
+            client_id: client_id.to_owned(),
+            venue_id: venue_id.to_owned(),
+        })
+    };
+    let order = match operation {
+        Operation::Create(new) => {
+            write(Does::Create, new.instrument, &new.client_id, "").map(|write| Write {
+                side: own_side(new.side),
+                shape: shape(new),
+                reduce_only: new.reduce_only,
+                price: new.price,
+                size: new.size,
+                ..write
+            })
+        }
+        Operation::Amend(change) => {
+            let of = &change.order;
+            write(Does::Amend, of.instrument, &of.client_id, &of.venue_id).map(|write| Write {
+                side: own_side(change.side),
+                price: change.price,
+                size: change.size,
+                ..write
+            })
+        }
+        Operation::Cancel(of) => write(Does::Cancel, of.instrument, &of.client_id, &of.venue_id),
+        _ => None,
+    };
+    Subject { order, instrument: instrument_of(operation) }
+}
+
+fn own_side(side: nouns::Side) -> Side {
+    match side {
+        nouns::Side::Buy => Side::Buy,
+        nouns::Side::Sell => Side::Sell,
+    }
+}
+
+fn shape(new: &nouns::NewOrder) -> Shape {
+    match (new.kind, new.tif) {
+        (nouns::OrderKind::Market, _) => Shape::Market,
+        (_, nouns::TimeInForce::Ioc) => Shape::Ioc,
+        (_, nouns::TimeInForce::Fok) => Shape::Fok,
+        (_, nouns::TimeInForce::Gtc) if new.post_only => Shape::PostOnly,
+        (_, nouns::TimeInForce::Gtc) => Shape::Limit,
+    }
+}
+
+fn instrument_of(operation: &Operation) -> Option<InstrumentId> {
+    match operation {
+        Operation::Create(new) => Some(new.instrument),
+        Operation::Amend(change) => Some(change.order.instrument),
+        Operation::Cancel(of) | Operation::Order(of) | Operation::OrderFills(of) => {
+            Some(of.instrument)
+        }
+        Operation::Ticker(id) | Operation::FundingRate(id) | Operation::OpenOrders(id) => Some(*id),
+        Operation::Book(of) => Some(of.instrument),
+        Operation::Bars(of) => Some(of.range.instrument),
+        Operation::Trades(of)
+        | Operation::FundingHistory(of)
+        | Operation::OrderHistory(of)
+        | Operation::Fills(of) => Some(of.instrument),
+        _ => None,
     }
 }
 

@@ -24,6 +24,7 @@ use wickd_model::{ClientId, InstrumentId, LossStops, Order, OrderEvent, PluginNa
 use wickd_policy::net::Grants;
 use wickd_policy::params::Setting;
 use wickd_policy::venue::Endpoint;
+use wickd_policy::venue::catalogue::{Signing, Write};
 use wickd_sandbox::exchange::nouns::{Request, Response, Socket};
 
 use crate::intake::Plugin;
@@ -56,6 +57,8 @@ pub struct VenuePlan {
     pub network: Grants,
     /// The credential slot its requests are signed with; none where only public data is wanted.
     pub credentials: Option<String>,
+    /// What its signer may sign besides what the host knows of the venue at an address.
+    pub signing: Signing,
     /// Orders for its instruments go to it; otherwise they are traded on paper.
     pub trade: bool,
     /// Loss stops of the account: of all slots that trade there, together.
@@ -116,15 +119,25 @@ pub(crate) enum Answer {
     Lost(String),
     /// The house refused: a right, an address, a recipe.
     Refused(String),
+    /// The house refused what an honest adapter never asks for.
+    Breach(String),
     /// The venue's limits let it go only in so many milliseconds.
     Limited(u64),
 }
 
+/// What a request is about.
+#[derive(Debug, Default)]
+pub(crate) struct Subject {
+    /// The order it writes: only then, and only as that order, is anything signed that trades.
+    pub(crate) order: Option<Write>,
+    /// The instrument it concerns, where it concerns one: some venues count by it.
+    pub(crate) instrument: Option<InstrumentId>,
+}
+
 /// What a connector wants of the wire.
 pub(crate) enum Do {
-    /// Send a request. It is given up where the limits let it go only after `wait_ms`. Only one that
-    /// `trades` is signed for a path that trades.
-    Request { ticket: u64, request: Request, wait_ms: u64, trades: bool },
+    /// Send a request. It is given up where the limits let it go only after `wait_ms`.
+    Request { ticket: u64, request: Request, wait_ms: u64, of: Subject },
     /// From now on requests are read by this plugin's manifest.
     Manifest(Arc<Plugin>),
     /// Open a socket.

@@ -264,11 +264,11 @@ impl Probe {
     fn request(&mut self, operation: Operation, wait_ms: u64) -> Result<u64, ProbeError> {
         self.guest.set_now(self.clock.now_ns());
         let request = self.guest.build(&operation)?.map_err(ProbeError::Failure)?;
-        let trades = super::connector::trades(&operation);
+        let of = convert::subject(&operation, &self.instruments);
         self.last_ticket += 1;
         let ticket = self.last_ticket;
         self.tickets.insert(ticket, operation);
-        let _ = self.wire.orders.send(Do::Request { ticket, request, wait_ms, trades });
+        let _ = self.wire.orders.send(Do::Request { ticket, request, wait_ms, of });
         Ok(ticket)
     }
 
@@ -315,7 +315,7 @@ impl Probe {
             }
             Answer::Unsent(why) => Err(ProbeError::Unsent(why)),
             Answer::Lost(why) => Err(ProbeError::Lost(why)),
-            Answer::Refused(why) => Err(ProbeError::Refused(why)),
+            Answer::Refused(why) | Answer::Breach(why) => Err(ProbeError::Refused(why)),
             Answer::Limited(wait_ms) => Err(ProbeError::Limited(wait_ms)),
         })
     }

@@ -4,6 +4,9 @@
 //! an [`Input`]. A request's way: grants → the venue's limits → signature → sent, once. Deliberately
 //! absent: retries, and any knowledge of what the bytes mean.
 
+mod costs;
+mod socket;
+
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -12,24 +15,26 @@ use std::sync::mpsc::SyncSender;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use tokio::sync::mpsc::{Receiver, Sender, UnboundedReceiver, UnboundedSender, channel};
+use tokio::sync::mpsc::{Sender, UnboundedReceiver, UnboundedSender, channel};
 use wickd_egress::Request;
 use wickd_egress::dial::Resolve;
 use wickd_egress::http::{Bounds, Http, HttpError};
-use wickd_egress::limit::{Cost, Grant, Limiter};
+use wickd_egress::limit::{Grant, Limiter};
 use wickd_egress::secret::{SecretError, Slot, Slots};
-use wickd_egress::sign::{self, Draft, Moment};
-use wickd_egress::socket::{Frame, Socket, SocketBounds, SocketError};
+use wickd_egress::sign::{self, Draft, Moment, Refusal, Signer};
 use wickd_egress::tls::{Tls, TlsError};
 use wickd_model::PluginName;
 use wickd_policy::net::Grants;
-use wickd_policy::venue::{Endpoint, PathClass, Scope, VenueManifest};
+use wickd_policy::venue::catalogue::Write;
+use wickd_policy::venue::{Endpoint, VenueManifest};
 use wickd_sandbox::exchange::nouns;
 
-use super::{Answer, Do, Input, VenuePlan};
+use super::{Answer, Do, Input, Subject, VenuePlan};
 use crate::clock::WallClock;
 use crate::edges::Edges;
 use crate::plan::Credentials;
+use costs::costs;
+use socket::End;
 
 const NS_PER_MS: u64 = 1_000_000;
 /// Messages waiting to be sent on one socket; a socket that takes no more is closed.
@@ -61,6 +66,21 @@ pub enum WireError {
     Thread(#[source] std::io::Error),
 }
 
+/// Why a request does not leave.
+#[derive(Debug, thiserror::Error)]
+enum Unsendable {
+    #[error("it has no credentials; set `credentials:` of the venue")]
+    NoCredentials,
+    #[error(transparent)]
+    Refusal(#[from] Refusal),
+}
+
+impl Unsendable {
+    fn is_breach(&self) -> bool {
+        matches!(self, Self::Refusal(refusal) if refusal.is_breach())
+    }
+}
+
 /// A running wire.
 pub(crate) struct Wire {
     pub(crate) orders: UnboundedSender<Do>,
@@ -72,7 +92,7 @@ struct Shared {
     venue: String,
     grants: Grants,
     endpoints: Vec<Endpoint>,
-    slot: Option<Slot>,
+    signer: Option<Signer>,
     http: Http,
     resolver: Arc<dyn Resolve>,
     tls: Tls,
@@ -105,6 +125,7 @@ impl Wire {
     ) -> Result<Self, WireError> {
         let tls = Tls::new(&[])?;
         let slot = slot(plan, credentials)?;
+        let signer = slot.map(|slot| Signer::new(slot, &plan.signing, plan.trade));
         // They wait here and not there, where one too many would be refused.
         let bounds = Bounds { in_flight: REQUESTS_MAX, ..Bounds::default() };
         // Bounded by who fills it: a request an open order (`open_orders_max`) or a fetch, texts and
@@ -115,7 +136,7 @@ impl Wire {
             venue: plan.name.clone(),
             grants: plan.network.clone(),
             endpoints: plan.endpoints.clone(),
-            slot,
+            signer,
             http: Http::new(edges.names.clone(), tls.clone(), bounds),
             resolver: edges.names.clone(),
             tls,
@@ -168,11 +189,11 @@ async fn serve(shared: Rc<Shared>, mut orders: UnboundedReceiver<Do>) {
                 let venue = readdressed(venue, &shared.endpoints);
                 manifest = Some(Rc::new(Manifest { plugin, venue }));
             }
-            Do::Request { ticket, request, wait_ms, trades } => {
+            Do::Request { ticket, request, wait_ms, of } => {
                 let (shared, manifest) = (shared.clone(), manifest.clone());
                 tokio::task::spawn_local(async move {
                     let answer = match manifest {
-                        Some(manifest) => shared.request(&manifest, request, wait_ms, trades).await,
+                        Some(manifest) => shared.request(&manifest, request, wait_ms, &of).await,
                         None => Answer::Refused("there is no adapter".to_owned()),
                     };
                     // A connector that has ended needs no answer.
@@ -226,34 +247,18 @@ fn readdressed(mut venue: VenueManifest, others: &[Endpoint]) -> VenueManifest {
     venue
 }
 
-/// How a socket came to its end.
-enum End {
-    /// It broke, was closed, or did not open.
-    Closed(String),
-    /// The house did not let it open, or go on.
-    Refused(String),
-}
-
-impl From<SocketError> for End {
-    fn from(error: SocketError) -> Self {
-        match error {
-            SocketError::Denied(_) | SocketError::Permit(_) | SocketError::Text(_) => {
-                Self::Refused(error.to_string())
-            }
-            error => Self::Closed(error.to_string()),
-        }
-    }
-}
-
 impl Shared {
     async fn request(
         &self,
         manifest: &Manifest,
         request: nouns::Request,
         wait_ms: u64,
-        trades: bool,
+        of: &Subject,
     ) -> Answer {
-        let costs = match self.costs(manifest, &request) {
+        let account = self.signer.as_ref().map_or("", |signer| signer.slot().name().as_str());
+        let instrument = of.instrument.map(|id| format!("{account}/{id}"));
+        let scopes = (account, instrument.as_deref().unwrap_or(account));
+        let costs = match costs(&manifest.venue, &request, scopes) {
             Ok(costs) => costs,
             Err(why) => return Answer::Refused(why),
         };
@@ -268,9 +273,10 @@ impl Shared {
             Grant::Refused(at) => return Answer::Limited(at.saturating_sub(now) / NS_PER_MS),
         }
         // Signed only now: what waited for its turn must not be old when it leaves.
-        let made = match self.made(manifest, &request, trades) {
+        let made = match self.made(manifest, &request, of.order.as_ref()) {
             Ok(made) => made,
-            Err(why) => return Answer::Refused(why),
+            Err(why) if why.is_breach() => return Answer::Breach(why.to_string()),
+            Err(why) => return Answer::Refused(why.to_string()),
         };
         let destination = match made.destination() {
             Ok(destination) => destination,
@@ -281,8 +287,13 @@ impl Shared {
             Ok(permit) => permit,
             Err(denial) => return Answer::Refused(denial.to_string()),
         };
+        let method = method(request.method);
         match self.http.send(&permit, made).await {
             Ok(response) => {
+                if let Some(signer) = self.signer.as_ref().filter(|_| response.status == 200) {
+                    let (origin, path) = (destination.origin(), destination.path());
+                    signer.answered(origin, method, path, &response.body);
+                }
                 let now = self.clock.now_ns();
                 let header = |name: &str| response.header(name);
                 self.limiter.heard(&self.venue, &costs, response.status, header, now);
@@ -306,81 +317,37 @@ impl Shared {
         }
     }
 
-    /// What the request takes out of which bucket: what the adapter says, and never less than one out
-    /// of each bucket that counts this machine's address at this endpoint.
-    fn costs<'m>(
-        &'m self,
-        manifest: &'m Manifest,
-        request: &nouns::Request,
-    ) -> Result<Vec<Cost<'m>>, String> {
-        let mut costs: Vec<Cost<'m>> = Vec::new();
-        for cost in &request.costs {
-            let found = manifest.venue.buckets.iter().find(|bucket| bucket.name == cost.bucket);
-            let Some(bucket) = found else {
-                let name = wickd_model::printable(cost.bucket.as_bytes(), 64);
-                return Err(format!(
-                    "the manifest has no bucket `{name}`; add it, or name another"
-                ));
-            };
-            let scope = match bucket.scope {
-                Scope::Ip => "",
-                _ => self.slot.as_ref().map_or("", |slot| slot.name().as_str()),
-            };
-            costs.push(Cost { bucket, scope, weight: cost.weight.max(1) });
-        }
-        for bucket in &manifest.venue.buckets {
-            let counts = bucket.scope == Scope::Ip && bucket.endpoints.contains(&request.endpoint);
-            if counts && !costs.iter().any(|cost| cost.bucket.name == bucket.name) {
-                costs.push(Cost { bucket, scope: "", weight: 1 });
-            }
-        }
-        Ok(costs)
-    }
-
     /// The request as it leaves. Whatever an adapter writes, only an order's own request is signed for a
-    /// path that trades, and no answer brings a key back.
+    /// path that trades, only if it says what the order says, and no answer brings a key back.
     fn made(
         &self,
         manifest: &Manifest,
         request: &nouns::Request,
-        trades: bool,
-    ) -> Result<Request, String> {
+        order: Option<&Write>,
+    ) -> Result<Request, Unsendable> {
         let pairs = |pairs: &[nouns::Pair]| -> Vec<(String, String)> {
             pairs.iter().map(|pair| (pair.name.clone(), pair.value.clone())).collect()
         };
-        let query = pairs(&request.query);
+        let (query, headers) = (pairs(&request.query), pairs(&request.headers));
         let draft = Draft {
             recipe: &request.recipe,
             endpoint: &request.endpoint,
             method: method(request.method),
             path: &request.path,
             query: &query,
+            headers: &headers,
             body: request.body.as_bytes(),
+            order,
         };
         if request.recipe.is_empty() {
-            let headers = pairs(&request.headers);
-            let made = sign::unsigned(&manifest.venue, &draft, &headers);
-            let mut made = made.map_err(|error| error.to_string())?;
-            if let Some(slot) = &self.slot {
-                made.hide(slot);
+            let mut made = sign::unsigned(&manifest.venue, &draft)?;
+            if let Some(signer) = &self.signer {
+                made.hide(signer.slot());
             }
             return Ok(made);
         }
-        let typed = |pair: &&nouns::Pair| !pair.name.eq_ignore_ascii_case("content-type");
-        if let Some(pair) = request.headers.iter().find(typed) {
-            let name = wickd_model::printable(pair.name.as_bytes(), 64);
-            return Err(format!("header `{name}` of a signed request is the recipe's; remove it"));
-        }
-        let class = manifest.venue.recipe(&request.recipe);
-        let class = class.and_then(|recipe| recipe.class(draft.method, draft.path));
-        if class == Some(PathClass::Trade) && !trades {
-            return Err("it was asked a question, and this path trades; build it for orders only"
-                .to_owned());
-        }
-        let Some(slot) = &self.slot else {
-            return Err("it has no credentials; set `credentials:` of the venue".to_owned());
-        };
-        sign::sign(&manifest.venue, slot, &draft, self.moment()).map_err(|e| e.to_string())
+        let signer = self.signer.as_ref().ok_or(Unsendable::NoCredentials)?;
+        Ok(signer.sign(&manifest.venue, &draft, self.moment())?)
     }
 
     fn moment(&self) -> Moment {
@@ -390,100 +357,6 @@ impl Shared {
             nonce: self.nonce.fetch_add(1, Ordering::Relaxed),
             recv_ms: self.recv_ms,
         }
-    }
-
-    /// Runs one socket to its end; says why it ended.
-    async fn socket(
-        &self,
-        manifest: &Manifest,
-        (socket, epoch): (u32, u32),
-        plan: &nouns::Socket,
-        path: &str,
-        mut texts: Receiver<String>,
-    ) -> End {
-        let mut open = match self.opened(manifest, plan, path).await {
-            Ok(open) => open,
-            Err(end) => return end,
-        };
-        if self.inputs.send(Input::Opened { socket, epoch }).is_err() {
-            return End::Closed(String::new());
-        }
-        loop {
-            let frame = tokio::select! {
-                text = texts.recv() => match text {
-                    None => return End::Closed("the house closed it".to_owned()),
-                    Some(text) => match open.send_text(&text).await {
-                        Ok(()) => continue,
-                        Err(error) => return error.into(),
-                    },
-                },
-                frame = open.next() => frame,
-            };
-            let bytes = match frame {
-                Ok(Frame::Text(text)) => text.into_bytes(),
-                Ok(Frame::Binary(bytes)) => bytes,
-                Ok(Frame::Beat) => {
-                    if self.inputs.send(Input::Beat { socket, epoch }).is_err() {
-                        return End::Closed(String::new());
-                    }
-                    continue;
-                }
-                Err(error) => return error.into(),
-            };
-            let at = self.clock.now_ns();
-            if self.inputs.send(Input::Frame { socket, epoch, bytes, at }).is_err() {
-                return End::Closed(String::new());
-            }
-        }
-    }
-
-    async fn opened(
-        &self,
-        manifest: &Manifest,
-        plan: &nouns::Socket,
-        path: &str,
-    ) -> Result<Socket, End> {
-        let refused = |error: &dyn std::fmt::Display| End::Refused(error.to_string());
-        let (path, query) = match path.split_once('?') {
-            Some((path, query)) => (path, Some(query)),
-            None => (path, None),
-        };
-        let endpoint = manifest.venue.endpoint(&plan.endpoint);
-        let endpoint = endpoint.ok_or_else(|| {
-            refused(&"the manifest has no such endpoint; add it, or name another")
-        })?;
-        let request = sign::upgrade(endpoint, path, query).map_err(|error| refused(&error))?;
-        let destination = request.destination().map_err(|error| refused(&error))?;
-        let permit = self.grants.decide(&manifest.plugin, &destination, "GET");
-        let permit = permit.map_err(|denial| refused(&denial))?;
-        let login = match plan.login.is_empty() {
-            true => None,
-            false => {
-                let slot = self.slot.as_ref().ok_or_else(|| {
-                    refused(&"it has no credentials; set `credentials:` of the venue")
-                })?;
-                let draft = Draft {
-                    recipe: &plan.login,
-                    endpoint: &plan.endpoint,
-                    method: "GET",
-                    path,
-                    query: &[],
-                    body: b"",
-                };
-                let login = sign::login(&manifest.venue, slot, &draft, self.moment());
-                Some(login.map_err(|error| refused(&error))?)
-            }
-        };
-        let bounds = SocketBounds::default();
-        let opening = Socket::open(self.resolver.as_ref(), &self.tls, &permit, request, bounds);
-        let mut socket = opening.await?;
-        if let Some(slot) = &self.slot {
-            socket.hide(slot);
-        }
-        if let Some(login) = login {
-            socket.login(login).await?;
-        }
-        Ok(socket)
     }
 }
 

@@ -6,6 +6,7 @@
 //! absent: the grants for its endpoints and the credentials themselves; both are the operator's.
 
 mod bucket;
+pub mod catalogue;
 mod client_id;
 mod path;
 mod recipe;
@@ -16,7 +17,7 @@ mod tests;
 
 pub use bucket::{Bucket, Scope, Shape};
 pub use client_id::ClientIdRule;
-pub use path::{PathRule, forbidden};
+pub use path::{PathRule, forbidden, forbidden_in_field, forbidden_in_path};
 pub use recipe::{Form, Mac, PathClass, Recipe};
 pub use template::{Part, Template, TimeForm};
 

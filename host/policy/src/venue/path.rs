@@ -7,7 +7,7 @@
 use crate::net::{PATH_BYTES_MAX, Target};
 use crate::yaml::{Node, Problem, quoted};
 
-const METHODS: [&str; 5] = ["GET", "POST", "PUT", "PATCH", "DELETE"];
+pub(super) const METHODS: [&str; 5] = ["GET", "POST", "PUT", "PATCH", "DELETE"];
 /// Rounds of percent-decoding before words are looked for; what is still encoded is refused itself.
 const DECODE_ROUNDS: usize = 4;
 /// Parts of words, letters and digits only, that lead money out of an account or to another one.
@@ -30,10 +30,46 @@ const FORBIDDEN: [&str; 14] = [
 ];
 /// Whole path segments that do the same.
 const FORBIDDEN_SEGMENTS: [&str; 4] = ["dw", "pay", "wapi", "redeem"];
+/// Parts of paths and of names of remote calls that change keys, lend, convert or give away. In a
+/// value they may be a market's name, so they are looked for there only.
+const FORBIDDEN_IN_PATHS: [&str; 14] = [
+    "convert",
+    "staking",
+    "apikey",
+    "updateapi",
+    "createapi",
+    "deleteapi",
+    "addressbook",
+    "withdrawaladdress",
+    "savings",
+    "lending",
+    "movefunds",
+    "wtoken",
+    "fundingoffer",
+    "redempt",
+];
+/// Whole words of paths that do the same: a part of an order's id must not look like one.
+const FORBIDDEN_WORDS: [&str; 13] = [
+    "earn",
+    "loan",
+    "loans",
+    "c2c",
+    "p2p",
+    "rfq",
+    "otc",
+    "award",
+    "broker",
+    "sub",
+    "stake",
+    "transactions",
+    "voucher",
+];
+/// Fields in which remote calls say what they do.
+const CALL_FIELDS: [&str; 6] = ["method", "op", "action", "cmd", "command", "event"];
 
 /// The word in `text` that names a way for money to leave; encoded, upper-case and split words too.
 pub fn forbidden(text: &str) -> Option<&'static str> {
-    let decoded = decoded(text);
+    let decoded = decoded(text).to_lowercase();
     let word = |c: &char| c.is_ascii_alphanumeric();
     let joined: String = decoded.chars().filter(word).collect();
     let segments = || decoded.split(['/', '.', '?', '&', '"', ';']);
@@ -41,7 +77,41 @@ pub fn forbidden(text: &str) -> Option<&'static str> {
     inside.or_else(|| FORBIDDEN_SEGMENTS.into_iter().find(|word| segments().any(|s| s == *word)))
 }
 
-/// Without the escapes of URLs (`%77`) and of JSON (`\\u0077`).
+/// The same in a path, or in the name of a remote call, where keys, loans and gifts are found as well.
+pub fn forbidden_in_path(path: &str) -> Option<&'static str> {
+    let decoded = decoded(path);
+    let joined: String = decoded.chars().filter(char::is_ascii_alphanumeric).collect();
+    let joined = joined.to_lowercase();
+    let inside = FORBIDDEN_IN_PATHS.into_iter().find(|word| joined.contains(word));
+    let whole = || FORBIDDEN_WORDS.into_iter().find(|word| words(&decoded).any(|own| own == *word));
+    forbidden(path).or(inside).or_else(whole)
+}
+
+/// The same in a field of a query or a body.
+pub fn forbidden_in_field(name: &str, value: &str) -> Option<&'static str> {
+    let last = name.rsplit('.').next().unwrap_or(name).to_lowercase();
+    let called = if CALL_FIELDS.contains(&last.as_str()) { forbidden_in_path(value) } else { None };
+    called.or_else(|| forbidden(name)).or_else(|| forbidden(value))
+}
+
+/// The words of a text: between other characters, and before a capital letter within a name.
+fn words(text: &str) -> impl Iterator<Item = String> {
+    let mut all = vec![String::new()];
+    let mut before = ' ';
+    for c in text.chars() {
+        let begins = before.is_ascii_lowercase() && c.is_ascii_uppercase();
+        if begins || !c.is_ascii_alphanumeric() {
+            all.push(String::new());
+        }
+        if let (true, Some(word)) = (c.is_ascii_alphanumeric(), all.last_mut()) {
+            word.push(c.to_ascii_lowercase());
+        }
+        before = c;
+    }
+    all.into_iter()
+}
+
+/// Without the escapes of URLs (`%77`) and of JSON (`\\u0077`), and full-width letters as plain ones.
 fn decoded(text: &str) -> String {
     let mut bytes = text.as_bytes().to_vec();
     for _ in 0..DECODE_ROUNDS {
@@ -65,7 +135,12 @@ fn decoded(text: &str) -> String {
         }
         bytes = out;
     }
-    String::from_utf8_lossy(&bytes).to_lowercase()
+    let plain = |c: char| match c {
+        // The full-width forms stand as far from ASCII as U+FF01 from `!`.
+        '\u{ff01}'..='\u{ff5e}' => char::from_u32(u32::from(c) - 0xfee0).unwrap_or(c),
+        c => c,
+    };
+    String::from_utf8_lossy(&bytes).chars().map(plain).collect()
 }
 
 /// A method and a path below the endpoint; a last segment `*` stands for any one segment.
@@ -89,7 +164,7 @@ impl PathRule {
         let Some(method) = METHODS.into_iter().find(|known| *known == method) else {
             return Err(fault("another method", "write GET, POST, PUT, PATCH or DELETE"));
         };
-        if let Some(word) = forbidden(path) {
+        if let Some(word) = forbidden_in_path(path) {
             let reason = format!("it names `{word}`");
             return Err(fault(&reason, "remove it: nothing that moves money out is signed"));
         }

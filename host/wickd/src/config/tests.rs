@@ -406,6 +406,8 @@ fn a_venue_is_read_whole_and_trades_only_where_it_says_so() {
     let venue = &config.plan.venues[0];
     assert_eq!((venue.name.as_str(), venue.trade), ("binance", true));
     assert_eq!(venue.instruments, [0]);
+    let catalogue = venue.signing.catalogue.as_ref().map(|of| of.name());
+    assert_eq!(catalogue, Some("binance"), "by the adapter chosen");
     assert!(venue.streams.depth && !venue.streams.quotes);
     let cash = |units: i64| Some(units * 100_000_000);
     let losses = LossStops { loss_max: cash(100), loss_day_max: cash(20), drawdown_max: None };
@@ -426,6 +428,12 @@ fn what_a_venue_cannot_be_is_told_with_its_place() {
         ("    network: ['https://user:pw@a.example']\n", "`https://…@a.example`: userinfo"),
         ("    tarde: true\n", "did you mean `trade`?"),
         ("    recv_window_ms: 0\n", "recv_window_ms"),
+        ("    catalogue: binanec\n", "did you mean `binance`?"),
+        ("    signing: {read: ['POST /sapi/v1/asset/transfer']}\n", "nothing that moves money out"),
+        (
+            "    signing: {trade: [{at: POST /v1/order, does: create}]}\n",
+            "what kind of order it is",
+        ),
     ];
     for (extra, want) in table {
         let error = Config::parse(&venue(extra), Path::new("w.yaml"), None).unwrap_err();

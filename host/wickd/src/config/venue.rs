@@ -3,9 +3,11 @@
 use std::path::Path;
 
 use wickd_engine::{Credentials, Streams, VenuePlan};
-use wickd_model::{Instrument, SlotName};
+use wickd_model::{Instrument, PluginName, SlotName};
 use wickd_policy::net::{Enforcement, Grants};
+use wickd_policy::params::Setting;
 use wickd_policy::venue::Endpoint;
+use wickd_policy::venue::catalogue::{Catalogue, Signing};
 use wickd_policy::yaml::{Fields, Key, Node, Problem, Problems, quoted};
 
 use super::slot::{account_risk, flatten, plugin};
@@ -22,10 +24,12 @@ const STALE_AFTER_MS_MAX: u64 = 3_600_000;
 /// Binance takes no longer window.
 const RECV_WINDOW_MS_MAX: u64 = 60_000;
 
-const KEYS: [&str; 12] = [
+const KEYS: [&str; 14] = [
     "plugin",
     "config",
     "credentials",
+    "catalogue",
+    "signing",
     "trade",
     "risk",
     "open_orders_max",
@@ -78,6 +82,7 @@ fn venue(
     }
     let text = |node: &Node| node.text_within(64).map(Some);
     let credentials = set(&of, "credentials", None, problems, text);
+    let signing = signing(&of, plugin.as_ref().map(|(plugin, _)| plugin), &settings, problems);
     let trade = set(&of, "trade", false, problems, Node::boolean);
     if let (true, None, Some(node)) = (trade, &credentials, of.get("trade")) {
         let reason = "orders cannot be signed without `credentials`";
@@ -102,6 +107,7 @@ fn venue(
         endpoints: endpoints(&of, problems),
         network: network.unwrap_or(Grants { enforcement: mode, lines: Vec::new() }),
         credentials,
+        signing,
         trade,
         losses,
         // Binance takes 200 of a symbol; a strategy has at most 32 by default.
@@ -115,6 +121,26 @@ fn venue(
         }),
         instruments: mine,
     })
+}
+
+/// What the venue's signer may sign. At an address that the host knows, that says which venue it is;
+/// elsewhere the operator does, by `catalogue:` or by the adapter they chose. Lines under `signing:` are
+/// added to it.
+fn signing(
+    of: &Fields<'_>,
+    plugin: Option<&PluginName>,
+    settings: &[Setting],
+    problems: &mut Problems,
+) -> Signing {
+    let names: Vec<_> = Catalogue::names().map(|name| (name, name)).collect();
+    let by_plugin = plugin.map(PluginName::as_str).filter(|name| Catalogue::named(name).is_some());
+    let name = match of.get("catalogue") {
+        None => by_plugin,
+        Some(node) => problems.keep(node.one_of(&names)),
+    };
+    let catalogue = name.and_then(|name| Catalogue::in_words(name, settings));
+    let own = of.get("signing").and_then(|node| Catalogue::read("signing", node, problems));
+    Signing { catalogue, own: own.unwrap_or_default() }
 }
 
 /// Other addresses for the adapter's endpoints; each still needs its grant.

@@ -35,6 +35,7 @@ pub struct Config {
 pub struct Evil {
     does: String,
     symbol: String,
+    markets: Markets,
     market: u32,
     /// Calls of `on_idle` so far.
     beats: u64,
@@ -77,6 +78,7 @@ impl Exchange for Evil {
         Ok(Self {
             does: config.does,
             symbol: config.symbol,
+            markets: Markets::default(),
             market: 0,
             beats: 0,
             built: std::cell::Cell::new(0),
@@ -89,14 +91,21 @@ impl Exchange for Evil {
         Description::nothing()
     }
 
-    fn bind(&mut self, _: Markets) {}
+    fn bind(&mut self, markets: Markets) {
+        self.markets = markets;
+    }
 
     fn build(&self, operation: &Operation) -> Result<Request, Failure> {
         assert!(!self.is("traps"), "as asked for");
         Ok(match operation {
             Operation::ServerTime => Request::get("rest", "/v1/time"),
             Operation::Instruments(_) => Request::get("rest", "/v1/markets"),
-            Operation::Create(_) => Request::post("rest", "/v1/order").signed("sign"),
+            Operation::Create(order) => Request::post("rest", "/v1/order")
+                .query("side", if order.side == Side::Buy { "buy" } else { "sell" })
+                .query("market", &self.symbol)
+                .query("size", self.markets.get(order.instrument)?.print_qty(order.size))
+                .query("client", &order.client_id)
+                .signed("sign"),
             Operation::Order(_) | Operation::Fills(_) => {
                 Request::get("rest", "/v1/order").signed("sign")
             }

@@ -24,8 +24,6 @@ use wickd_policy::venue::ClientIdRule;
 use wickd_sandbox::Runtime;
 use wickd_sandbox::exchange::nouns::{Channel, ChannelKind, Listing, Operation, Product};
 
-pub(super) use requests::trades;
-
 use super::adapter::{Adapter, Mismatch, Turn, matched};
 use super::book::Book;
 use super::streams::{Due, LinkState, Links};
@@ -140,6 +138,8 @@ pub(crate) struct Connector {
     /// was told.
     unsettled: Option<Vec<ClientId>>,
     denials: Denials,
+    /// Why no new order leaves.
+    halted: Option<String>,
     /// Buffers that are used again.
     out: Vec<OrderEvent>,
     operations: Vec<(ClientId, Operation)>,
@@ -187,6 +187,7 @@ impl Connector {
             client_ids: None,
             unsettled: None,
             denials: Denials::new(plan.name.clone(), parts.notices.clone()),
+            halted: None,
             out: Vec::new(),
             operations: Vec::new(),
             due: Vec::new(),

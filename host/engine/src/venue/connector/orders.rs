@@ -6,7 +6,7 @@
 use wickd_model::{ClientId, Order, OrderEvent, Reason, Status, TsNs};
 
 use super::{Connector, Stage, stamp};
-use crate::events::RefusedEvent;
+use crate::events::{RefusedEvent, VenueEvent};
 use crate::venue::client_text;
 
 impl Connector {
@@ -16,6 +16,9 @@ impl Connector {
         if self.stage != Stage::Running || !self.bound.contains(&order.request.instrument) {
             return self.refuse(&order, now);
         }
+        if self.halted.is_some() {
+            return self.refuse(&order, now);
+        }
         let open = self.tracker.len();
         if open >= self.parts.plan.open_orders_max as usize {
             self.deny("account", RefusedEvent::AccountLimit { open, order: order.id });
@@ -23,6 +26,15 @@ impl Connector {
         }
         let text = self.client_text(order.id);
         self.tracker.send(order, text, now);
+    }
+
+    /// No order leaves for this venue any more; cancels do. What was found does not mend itself.
+    pub(super) fn halt(&mut self, why: &str) {
+        if self.halted.is_some() {
+            return;
+        }
+        self.halted = Some(why.to_owned());
+        self.say(VenueEvent::Halted { venue: self.name(), why: why.to_owned() });
     }
 
     /// Never sent, and it never will be.

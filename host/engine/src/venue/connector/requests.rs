@@ -11,7 +11,7 @@ use super::{
 };
 use crate::events::{RefusedEvent, VenueEvent};
 use crate::venue::tracker::Outcome;
-use crate::venue::{Answer, Do};
+use crate::venue::{Answer, Do, convert};
 
 impl Connector {
     pub(super) fn ask(&mut self, operation: Operation, purpose: Purpose, now: TsNs) {
@@ -28,11 +28,11 @@ impl Connector {
         let ticket = self.last_ticket;
         let create = matches!(operation, Operation::Create(_));
         let wait_ms = if create { ORDER_WAIT_MS } else { ASK_WAIT_MS };
-        let trades = trades(&operation);
+        let of = convert::subject(&operation, &self.parts.instruments);
         let method = crate::venue::wire::method(request.method);
         let target = format!("{method} {} {}", request.endpoint, request.path);
         self.tickets.insert(ticket, Ticket { operation, purpose, sent: now, target });
-        let _ = self.parts.wire.send(Do::Request { ticket, request, wait_ms, trades });
+        let _ = self.parts.wire.send(Do::Request { ticket, request, wait_ms, of });
     }
 
     pub(super) fn answered(&mut self, ticket: u64, answer: Answer, now: TsNs) {
@@ -61,6 +61,13 @@ impl Connector {
                 let (text, fix) = why.rsplit_once("; ").unwrap_or((&why, "mend the adapter"));
                 let event = RefusedEvent::Request { why: text.to_owned(), fix: fix.to_owned() };
                 self.deny(&target, event);
+                Outcome::Failure(Failure::Inexpressible(why))
+            }
+            Answer::Breach(why) => {
+                let (text, fix) = why.rsplit_once("; ").unwrap_or((&why, "replace the adapter"));
+                let event = RefusedEvent::Breach { why: text.to_owned(), fix: fix.to_owned() };
+                self.deny(&target, event);
+                self.halt(&format!("its adapter is not to be believed: {text}"));
                 Outcome::Failure(Failure::Inexpressible(why))
             }
             Answer::Limited(wait_ms) => {
@@ -143,7 +150,7 @@ impl Connector {
 }
 
 /// Whether an operation may change an order.
-pub(in crate::venue) fn trades(operation: &Operation) -> bool {
+pub(super) fn trades(operation: &Operation) -> bool {
     matches!(operation, Operation::Create(_) | Operation::Amend(_) | Operation::Cancel(_))
 }
 

@@ -7,7 +7,8 @@ use wickd_model::{Event, FeedState, FeedStatus, InstrumentId, Quote, Trade, TsNs
 use wickd_sandbox::exchange::Said;
 use wickd_sandbox::exchange::nouns::{FillReport, Operation, OrderReport};
 
-use super::{Connector, FETCHES_MAX, Purpose, stamp, trades};
+use super::requests::trades;
+use super::{Connector, FETCHES_MAX, Purpose, stamp};
 use crate::events::{Cause, Notice, RefusedEvent, VenueEvent};
 use crate::intake::Plugin;
 use crate::venue::book::Touch;

@@ -71,7 +71,9 @@ pub(crate) fn smoke(terminal: &Terminal, asked: &Asked<'_>) -> Result<Exit, Fail
     let venue = venue(&config, asked.venue)?;
     let (runtime, plugin) = adapter(&config, venue)?;
     let label = plugin.label();
-    let probe = Probe::start(&runtime, &config.plan, venue, Arc::new(plugin)).map_err(|error| {
+    // `--trade` is the operator's word for one order; without it nothing that trades can be signed.
+    let asks = VenuePlan { trade: asked.trade.is_some(), ..venue.clone() };
+    let probe = Probe::start(&runtime, &config.plan, &asks, Arc::new(plugin)).map_err(|error| {
         let text = format!("venue {} does not start", venue.name);
         Failure::of(Exit::BadConfig, text, &error)
             .hint("mend `venues:` or `credentials:`; the file must be its owner's alone")
