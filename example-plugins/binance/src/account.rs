@@ -5,7 +5,7 @@
 
 use wickd_sdk::exchange::json::{Malformed, Object};
 use wickd_sdk::exchange::{
-    Balance, Failure, FillReport, Holding, Market, Markets, OrderReport, Reply, Wire,
+    Balance, Failure, FillReport, Holding, Market, Markets, OrderReport, Reply, Wire, every,
 };
 use wickd_sdk::{OrderReason, OrderStatus, Product, Side};
 
@@ -87,9 +87,9 @@ fn rest(size: i64, filled: i64) -> Result<i64, Malformed> {
 
 /// A fill as `myTrades` and `userTrades` show it; they do not repeat the client's id.
 pub(crate) fn fill(market: &Market, from: &Object<'_>) -> Result<FillReport, Malformed> {
-    let side = match from.get("isBuyer") {
-        Some(_) if from.flag("isBuyer") => Side::Buy,
-        Some(_) => Side::Sell,
+    let side = match from.truth("isBuyer")? {
+        Some(true) => Side::Buy,
+        Some(false) => Side::Sell,
         None => side(from, "side")?,
     };
     Ok(FillReport {
@@ -98,7 +98,7 @@ pub(crate) fn fill(market: &Market, from: &Object<'_>) -> Result<FillReport, Mal
         venue_id: from.whole("orderId")?.to_string(),
         trade_id: from.whole("id")?.to_string(),
         side,
-        price: market.px(from, "price")?,
+        price: market.fill_px(from, "price", side)?,
         size: market.qty(from, "qty")?,
         fee: from.decimal("commission")?,
         fee_asset: from.text("commissionAsset")?.into_owned(),
@@ -113,7 +113,7 @@ pub(crate) fn spot_balance(from: &Object<'_>, names: [&str; 3]) -> Result<Balanc
     let total =
         free.plus(locked).ok_or_else(|| Malformed("a balance beyond 38 digits".to_owned()))?;
     Ok(Balance {
-        asset: from.text(asset)?.into_owned(),
+        asset: from.word(asset)?.into_owned(),
         total: total.text(),
         available: free.text(),
     })
@@ -150,12 +150,10 @@ pub(crate) fn event(
             let order = event.object("o")?;
             execution(markets.named(&order.text("s")?, is_usdm), wire, &order, event)
         }
-        "outboundAccountPosition" => {
-            for row in event.list("B")? {
-                wire.balance(&spot_balance(&row.object()?, ["a", "f", "l"])?);
-            }
+        "outboundAccountPosition" => every(event.list("B")?, |row| {
+            wire.balance(&spot_balance(&row.object()?, ["a", "f", "l"])?);
             Ok(())
-        }
+        }),
         "ACCOUNT_UPDATE" => account_update(markets, wire, &event.object("a")?),
         // What they tell is in the position of the account too, or is nothing of ours.
         "balanceUpdate" | "TRADE_LITE" | "ACCOUNT_CONFIG_UPDATE" | "listStatus" => Ok(()),
@@ -194,7 +192,8 @@ fn execution(
         remaining: rest(size, filled)?,
         ts_event: event.ms("T")?,
     };
-    if order.text("x")? == "TRADE" {
+    // `CALCULATED` is what the venue did to a position by itself: a liquidation, or ADL.
+    if matches!(order.text("x")?.as_ref(), "TRADE" | "CALCULATED") {
         let fee_asset = order.text_or_empty("N");
         wire.fill(&FillReport {
             instrument: market.instrument,
@@ -202,7 +201,7 @@ fn execution(
             venue_id: report.venue_id.clone(),
             trade_id: order.whole("t")?.to_string(),
             side: report.side,
-            price: market.px(order, "L")?,
+            price: market.fill_px(order, "L", report.side)?,
             size: market.qty(order, "l")?,
             // USD-M leaves both fields out where nothing was charged.
             fee: if fee_asset.is_empty() { "0".to_owned() } else { order.decimal("n")? },
@@ -219,13 +218,14 @@ fn account_update(
     wire: &mut Wire,
     update: &Object<'_>,
 ) -> Result<(), Malformed> {
-    for row in update.list("P")? {
+    let positions = every(update.list("P")?, |row| {
         let row = row.object()?;
         if let Some(market) = markets.named(&row.text("s")?, is_usdm) {
             wire.holding(holding(market, &row, ["ps", "pa", "ep"])?);
         }
-    }
-    for row in update.list("B")? {
+        Ok(())
+    });
+    let balances = every(update.list("B")?, |row| {
         let row = row.object()?;
         // `cw` is what is left without the margin of isolated positions.
         wire.balance(&Balance {
@@ -233,6 +233,7 @@ fn account_update(
             total: row.decimal("wb")?,
             available: row.decimal("cw")?,
         });
-    }
-    Ok(())
+        Ok(())
+    });
+    positions.and(balances)
 }

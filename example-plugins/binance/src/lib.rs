@@ -144,7 +144,7 @@ impl Exchange for Binance {
         response: &Response,
     ) -> Result<Reply, Failure> {
         let reply = errors::check(operation, response, wire.now())
-            .and_then(|()| replies::parse(&self.markets, operation, &response.body, wire.now()));
+            .and_then(|()| replies::parse(&self.markets, wire, operation, &response.body));
         if let Operation::Book(asked) = operation {
             self.on_snapshot(wire, asked.instrument, reply.as_ref().ok());
         }

@@ -3,12 +3,14 @@
 //! Comes in: an operation. Goes out: its request with its weight. Deliberately absent: orders.
 
 use wickd_sdk::Product;
-use wickd_sdk::exchange::{BookDepth, Failure, Market, Markets, Method, Operation, Range, Request};
+use wickd_sdk::exchange::{
+    BookDepth, Failure, Market, Markets, Method, Operation, Page, Range, Request,
+};
 
 use crate::{interval, is_usdm, writes};
 
 /// Most rows of trades, bars, orders and fills that the venue sends at once.
-const ROWS_MAX: u32 = 1_000;
+pub(crate) const ROWS_MAX: u32 = 1_000;
 /// Depths that spot serves, with their weights.
 const SPOT_DEPTHS: [(u32, u32); 4] = [(100, 5), (500, 25), (1_000, 50), (5_000, 250)];
 /// Depths that USD-M serves, with their weights.
@@ -104,7 +106,13 @@ fn private_read(markets: &Markets, operation: &Operation) -> Result<Request, Fai
         }
         Operation::OrderFills(order) => {
             let way = Way { spot: ("/api/v3/myTrades", 20), usdm: ("/fapi/v1/userTrades", 5) };
-            way.of(markets.get(order.instrument)?).query("orderId", &order.venue_id)
+            let request = way.of(markets.get(order.instrument)?).query("limit", ROWS_MAX);
+            match Page::of(order) {
+                None => request.query("orderId", &order.venue_id),
+                Some(page) => {
+                    request.query_some("orderId", page.venue_id).query("fromId", page.cursor)
+                }
+            }
         }
         Operation::OpenSession(Product::Perpetual) => {
             Request::post("usdm", "/fapi/v1/listenKey").cost("usdm-weight", 1)

@@ -6,22 +6,21 @@
 use wickd_sdk::exchange::json::{Json, Malformed, Object};
 use wickd_sdk::exchange::{
     Balance, BarRange, Book, Candle, Failure, Funding, Levels, Listing, Market, Markets, Operation,
-    Print, Reply, Rounding, Top,
+    OrderRef, Page, Print, Reply, Top, Wire, readable,
 };
 use wickd_sdk::{Aggressor, Product, TsNs};
 
 use crate::account;
 use crate::is_usdm;
-
-/// Millionths.
-const PPM_SCALE: u8 = 6;
+use crate::reads::ROWS_MAX;
 
 pub(crate) fn parse(
     markets: &Markets,
+    wire: &mut Wire,
     operation: &Operation,
     body: &[u8],
-    now: TsNs,
 ) -> Result<Reply, Failure> {
+    let now = wire.now();
     match operation {
         Operation::Create(order) => account::accepted(markets.get(order.instrument)?, body),
         Operation::Amend(change) => account::accepted(markets.get(change.order.instrument)?, body),
@@ -30,41 +29,39 @@ pub(crate) fn parse(
             let market = markets.get(order.instrument)?;
             Ok(Reply::Orders(vec![account::order(market, &Object::parse(body)?)?]))
         }
-        Operation::OpenOrders(instrument) => {
-            let market = markets.get(*instrument)?;
-            Ok(Reply::Orders(each(body, |row| account::order(market, &row.object()?))?))
-        }
-        Operation::OrderHistory(range) => {
-            let market = markets.get(range.instrument)?;
-            Ok(Reply::Orders(each(body, |row| account::order(market, &row.object()?))?))
-        }
+        Operation::OpenOrders(instrument) => orders(markets.get(*instrument)?, wire, body),
+        Operation::OrderHistory(range) => orders(markets.get(range.instrument)?, wire, body),
         Operation::Fills(range) => {
-            let market = markets.get(range.instrument)?;
-            Ok(Reply::Fills(each(body, |row| account::fill(market, &row.object()?))?))
+            let asked = OrderRef {
+                instrument: range.instrument,
+                client_id: String::new(),
+                venue_id: String::new(),
+            };
+            fills(markets.get(range.instrument)?, wire, &asked, range.limit, body)
         }
         Operation::OrderFills(order) => {
-            let market = markets.get(order.instrument)?;
-            Ok(Reply::Fills(each(body, |row| account::fill(market, &row.object()?))?))
+            fills(markets.get(order.instrument)?, wire, order, ROWS_MAX, body)
         }
-        Operation::Balances(product) => balances(*product, body),
-        Operation::Positions(_) => positions(markets, body),
+        Operation::Balances(product) => balances(wire, *product, body),
+        Operation::Positions(_) => positions(markets, wire, body),
         Operation::OpenSession(_) => {
             Ok(Reply::Session(Object::parse(body)?.text("listenKey")?.into_owned()))
         }
         Operation::KeepSession(token) => Ok(Reply::Session(token.clone())),
-        public => public_reply(markets, public, body, now),
+        public => public_reply(markets, wire, public, body, now),
     }
 }
 
 fn public_reply(
     markets: &Markets,
+    wire: &mut Wire,
     operation: &Operation,
     body: &[u8],
     now: TsNs,
 ) -> Result<Reply, Failure> {
     match operation {
         Operation::ServerTime => Ok(Reply::Time(Object::parse(body)?.ms("serverTime")?)),
-        Operation::Instruments(product) => listings(*product, body),
+        Operation::Instruments(product) => listings(wire, *product, body),
         Operation::Ticker(instrument) => {
             let market = markets.get(*instrument)?;
             let top = Object::parse(body)?;
@@ -84,11 +81,11 @@ fn public_reply(
         }
         Operation::Trades(range) => {
             let market = markets.get(range.instrument)?;
-            Ok(Reply::Trades(each(body, |row| print(market, &row.object()?))?))
+            Ok(Reply::Trades(each(wire, "trades", body, |row| print(market, &row.object()?))?))
         }
         Operation::Bars(bars) => {
             let market = markets.get(bars.range.instrument)?;
-            Ok(Reply::Bars(each(body, |row| candle(market, bars, row, now))?))
+            Ok(Reply::Bars(each(wire, "bars", body, |row| candle(market, bars, row, now))?))
         }
         Operation::FundingRate(instrument) => {
             let market = markets.get(*instrument)?;
@@ -100,17 +97,48 @@ fn public_reply(
             let market = markets.get(range.instrument)?;
             let past =
                 |row: Json<'_>| funding(market, &row.object()?, ["fundingRate", "fundingTime", ""]);
-            Ok(Reply::Funding(each(body, past)?))
+            Ok(Reply::Funding(each(wire, "fundings", body, past)?))
         }
         other => Err(other.unsupported()),
     }
 }
 
+/// The rows of a list that can be read.
 fn each<T>(
+    wire: &mut Wire,
+    what: &str,
     body: &[u8],
-    read: impl FnMut(Json<'_>) -> Result<T, Malformed>,
+    mut read: impl FnMut(Json<'_>) -> Result<T, Malformed>,
 ) -> Result<Vec<T>, Malformed> {
-    Json::parse(body)?.list()?.into_iter().map(read).collect()
+    readable(wire, what, Json::parse(body)?.list()?, |row| read(row).map(Some))
+}
+
+fn orders(market: &Market, wire: &mut Wire, body: &[u8]) -> Result<Reply, Failure> {
+    let read = |row: Json<'_>| account::order(market, &row.object()?);
+    Ok(Reply::Orders(each(wire, "orders", body, read)?))
+}
+
+/// Fills by rising number. A full page has another one behind it, which begins after its last fill.
+fn fills(
+    market: &Market,
+    wire: &mut Wire,
+    asked: &OrderRef,
+    rows_max: u32,
+    body: &[u8],
+) -> Result<Reply, Failure> {
+    let rows = Json::parse(body)?.list()?;
+    let (count, last) = (rows.len(), rows.last().copied());
+    let found =
+        readable(wire, "fills", rows, |row| account::fill(market, &row.object()?).map(Some))?;
+    if Page::of(asked).is_some() {
+        // Nobody waits for the reply to a page that the adapter asked for: the stream tells it.
+        found.iter().for_each(|fill| wire.fill(fill));
+    }
+    if let Some(last) = last.filter(|_| count >= rows_max.clamp(1, ROWS_MAX) as usize) {
+        let from = last.object()?.whole("id")?.saturating_add(1);
+        Page::next(wire, Operation::OrderFills, asked, &from.to_string());
+    }
+    Ok(Reply::Fills(found))
 }
 
 /// Best prices; `names` of bid, ask, and their sizes.
@@ -155,7 +183,11 @@ pub(crate) fn print(market: &Market, from: &Object<'_>) -> Result<Print, Malform
         price: market.px(from, "p")?,
         size: market.qty(from, "q")?,
         // `m`: the buyer was the maker.
-        aggressor: if from.flag("m") { Aggressor::Seller } else { Aggressor::Buyer },
+        aggressor: match from.truth("m")? {
+            Some(true) => Aggressor::Seller,
+            Some(false) => Aggressor::Buyer,
+            None => Aggressor::None,
+        },
         trade_id: from.whole("a")?,
     })
 }
@@ -191,52 +223,67 @@ pub(crate) fn funding(
     Ok(Funding {
         instrument: market.instrument,
         ts_event: from.ms(time)?,
-        rate_ppm: from.rounded(rate, PPM_SCALE, Rounding::ToZero)?,
+        rate_ppm: from.millionths(rate)?,
         next: if next.is_empty() { 0 } else { from.ms(next)? },
         // None of these messages says it, and it differs from contract to contract.
         interval_secs: 0,
     })
 }
 
-fn listings(product: Product, body: &[u8]) -> Result<Reply, Failure> {
-    let mut all = Vec::new();
-    for row in Object::parse(body)?.list("symbols")? {
+fn listings(wire: &mut Wire, product: Product, body: &[u8]) -> Result<Reply, Failure> {
+    let rows = Object::parse(body)?.list("symbols")?;
+    Ok(Reply::Listings(readable(wire, "listings", rows, |row| {
         let row = row.object()?;
         // The USD-M list also holds dated futures.
-        if product == Product::Perpetual && row.text_or_empty("contractType") != "PERPETUAL" {
-            continue;
+        if product == Product::Perpetual && !is_perpetual(&row.word("contractType")?)? {
+            return Ok(None);
         }
-        all.push(listing(product, &row).map_err(|Malformed(error)| {
-            Failure::Malformed(format!("{}: {error}", row.text_or_empty("symbol")))
-        })?);
+        let named = |Malformed(why)| Malformed(format!("{}: {why}", row.text_or_empty("symbol")));
+        listing(product, &row).map(Some).map_err(named)
+    })?))
+}
+
+/// Whether a kind of contract of the USD-M list is traded here.
+fn is_perpetual(kind: &str) -> Result<bool, Malformed> {
+    match kind {
+        "PERPETUAL" => Ok(true),
+        "TRADIFI_PERPETUAL"
+        | "CURRENT_MONTH"
+        | "NEXT_MONTH"
+        | "CURRENT_QUARTER"
+        | "NEXT_QUARTER"
+        | "PERPETUAL DELIVERING"
+        | "CURRENT_QUARTER DELIVERING"
+        | "NEXT_QUARTER DELIVERING" => Ok(false),
+        other => Err(Malformed(format!("`contractType`: `{other}` is not known"))),
     }
-    Ok(Reply::Listings(all))
 }
 
 fn listing(product: Product, row: &Object<'_>) -> Result<Listing, Malformed> {
     let filters = row.list("filters")?;
     let filters = filters.into_iter().map(Json::object).collect::<Result<Vec<_>, _>>()?;
+    for filter in &filters {
+        filter.word("filterType")?;
+    }
     let filter = |name: &str| filters.iter().find(|f| f.text_or_empty("filterType") == name);
     let need = |name: &str| filter(name).ok_or_else(|| Malformed(format!("`{name}` is missing")));
-    let (base, quote) = (row.text("baseAsset")?, row.text("quoteAsset")?);
+    let (base, quote) = (row.word("baseAsset")?, row.word("quoteAsset")?);
     // Spot has NOTIONAL or MIN_NOTIONAL with `minNotional`, USD-M has `notional`.
     let notional = filter("NOTIONAL").or_else(|| filter("MIN_NOTIONAL"));
-    let notional = notional.map(|f| match f.get("minNotional") {
-        Some(_) => f.decimal("minNotional"),
-        None => f.decimal("notional"),
-    });
+    let notional = notional.ok_or_else(|| Malformed("no least value of an order".to_owned()))?;
+    let name = if product == Product::Spot { "minNotional" } else { "notional" };
     let settle = match product {
         Product::Spot => quote.clone(),
         _ => row.text("marginAsset")?,
     };
     Ok(Listing {
         symbol: format!("{base}-{quote}"),
-        native: row.text("symbol")?.into_owned(),
+        native: row.word("symbol")?.into_owned(),
         product,
         price_step: need("PRICE_FILTER")?.decimal("tickSize")?,
         size_step: need("LOT_SIZE")?.decimal("stepSize")?,
         min_size: need("LOT_SIZE")?.decimal("minQty")?,
-        min_notional: notional.transpose()?.unwrap_or_else(|| "0".to_owned()),
+        min_notional: notional.decimal(name)?,
         contract_size: "1".to_owned(),
         tradable: row.text("status")? == "TRADING",
         base: base.into_owned(),
@@ -247,34 +294,30 @@ fn listing(product: Product, row: &Object<'_>) -> Result<Listing, Malformed> {
     })
 }
 
-fn balances(product: Product, body: &[u8]) -> Result<Reply, Failure> {
-    let spot = |row: Json<'_>| -> Result<Balance, Malformed> {
-        let row = row.object()?;
-        account::spot_balance(&row, ["asset", "free", "locked"])
+fn balances(wire: &mut Wire, product: Product, body: &[u8]) -> Result<Reply, Failure> {
+    let rows = match product {
+        Product::Spot => Object::parse(body)?.list("balances")?,
+        _ => Json::parse(body)?.list()?,
     };
-    let usdm = |row: Json<'_>| -> Result<Balance, Malformed> {
+    Ok(Reply::Balances(readable(wire, "balances", rows, |row| {
         let row = row.object()?;
-        Ok(Balance {
-            asset: row.text("asset")?.into_owned(),
+        if product == Product::Spot {
+            return account::spot_balance(&row, ["asset", "free", "locked"]).map(Some);
+        }
+        Ok(Some(Balance {
+            asset: row.word("asset")?.into_owned(),
             total: row.decimal("balance")?,
             available: row.decimal("availableBalance")?,
-        })
-    };
-    let all: Result<Vec<_>, _> = match product {
-        Product::Spot => Object::parse(body)?.list("balances")?.into_iter().map(spot).collect(),
-        _ => each(body, usdm),
-    };
-    Ok(Reply::Balances(all?))
+        }))
+    })?))
 }
 
-fn positions(markets: &Markets, body: &[u8]) -> Result<Reply, Failure> {
-    let mut all = Vec::new();
-    for row in Json::parse(body)?.list()? {
+fn positions(markets: &Markets, wire: &mut Wire, body: &[u8]) -> Result<Reply, Failure> {
+    let names = ["positionSide", "positionAmt", "entryPrice"];
+    Ok(Reply::Positions(readable(wire, "positions", Json::parse(body)?.list()?, |row| {
         let row = row.object()?;
-        let Some(market) = markets.named(&row.text("symbol")?, is_usdm) else {
-            continue; // Of a market that is not traded here.
-        };
-        all.push(account::holding(market, &row, ["positionSide", "positionAmt", "entryPrice"])?);
-    }
-    Ok(Reply::Positions(all))
+        // Of a market that is not traded here.
+        let Some(market) = markets.named(&row.word("symbol")?, is_usdm) else { return Ok(None) };
+        account::holding(market, &row, names).map(Some)
+    })?))
 }

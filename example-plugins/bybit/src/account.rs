@@ -4,7 +4,9 @@
 //! orders; the host's journal has it.
 
 use wickd_sdk::exchange::json::{Json, Malformed, Object};
-use wickd_sdk::exchange::{Balance, FillReport, Holding, Market, Markets, OrderReport, Wire};
+use wickd_sdk::exchange::{
+    Balance, Exact, FillReport, Holding, Market, Markets, OrderReport, Wire, every, readable,
+};
 use wickd_sdk::{OrderReason, OrderStatus, Product, Side};
 
 use crate::is_linear;
@@ -50,14 +52,23 @@ fn side(word: &str) -> Result<Side, Malformed> {
 
 pub(crate) fn order(market: &Market, row: &Object<'_>) -> Result<OrderReport, Malformed> {
     let filled = market.qty(row, "cumExecQty")?;
-    let status = status(&row.text("orderStatus")?);
+    let status = match status(&row.text("orderStatus")?) {
+        // What was filled before it was turned away stands.
+        OrderStatus::Rejected if filled > 0 => OrderStatus::Cancelled,
+        status => status,
+    };
     let side = side(&row.text("side")?)?;
     // Somebody's spot market buy counts in the quote asset unless it says otherwise: what is left of
     // it is not known in base units.
-    let in_quote = !is_linear(market.product)
+    let unit = match row.text_or_empty("marketUnit").as_ref() {
+        "" | "quoteCoin" => true,
+        "baseCoin" => false,
+        other => return Err(Malformed(format!("`marketUnit`: `{other}` is no unit"))),
+    };
+    let in_quote = unit
+        && !is_linear(market.product)
         && row.text_or_empty("orderType") == "Market"
-        && side == Side::Buy
-        && row.text_or_empty("marketUnit") != "baseCoin";
+        && side == Side::Buy;
     let remaining = match in_quote {
         true => 0,
         false => {
@@ -81,9 +92,12 @@ pub(crate) fn order(market: &Market, row: &Object<'_>) -> Result<OrderReport, Ma
 
 /// A fill; none where the row tells of funding or a settlement.
 pub(crate) fn fill(market: &Market, row: &Object<'_>) -> Result<Option<FillReport>, Malformed> {
-    if !matches!(row.text("execType")?.as_ref(), "Trade" | "AdlTrade" | "BustTrade" | "BlockTrade")
-    {
-        return Ok(None);
+    match row.text("execType")?.as_ref() {
+        "Trade" | "AdlTrade" | "BustTrade" | "BlockTrade" => {}
+        "Funding" | "Settle" | "Delivery" | "SessionSettlePnL" | "MovePosition"
+        | "FutureSpread" => return Ok(None),
+        // It may be a fill: the host has to ask what became of the order.
+        other => return Err(Malformed(format!("`execType`: `{other}` is not known"))),
     }
     let trade_id = row.text("execId")?;
     if trade_id.is_empty() {
@@ -102,7 +116,7 @@ pub(crate) fn fill(market: &Market, row: &Object<'_>) -> Result<Option<FillRepor
         venue_id: row.text("orderId")?.into_owned(),
         trade_id: trade_id.into_owned(),
         side,
-        price: market.px(row, "execPrice")?,
+        price: market.fill_px(row, "execPrice", side)?,
         size: market.qty(row, "execQty")?,
         fee: row.decimal("execFee")?,
         fee_asset: asset,
@@ -110,50 +124,61 @@ pub(crate) fn fill(market: &Market, row: &Object<'_>) -> Result<Option<FillRepor
     }))
 }
 
-/// The coins of a unified account. What orders and positions hold is not available.
-pub(crate) fn balances(account: &Object<'_>) -> Result<Vec<Balance>, Malformed> {
-    let coin = |row: Json<'_>| {
-        let row = row.object()?;
-        let total = row.exact("walletBalance")?;
-        let mut available = total;
-        for name in ["locked", "totalOrderIM", "totalPositionIM"] {
-            if !row.text_or_empty(name).is_empty() {
-                let huge = || Malformed(format!("`{name}`: beyond 38 digits"));
-                available = available.plus(-row.exact(name)?).ok_or_else(huge)?;
-            }
+/// The coins of a unified account.
+pub(crate) fn balances(wire: &mut Wire, account: &Object<'_>) -> Result<Vec<Balance>, Malformed> {
+    readable(wire, "balances", account.list("coin")?, |row| balance(row).map(Some))
+}
+
+/// What of a coin is the account's own: the wallet without what was borrowed into it. What orders and
+/// positions hold is not available.
+fn balance(row: Json<'_>) -> Result<Balance, Malformed> {
+    let row = row.object()?;
+    let without = |from: Exact, name: &str| match row.text_or_empty(name).is_empty() {
+        true => Ok(from),
+        false => {
+            let huge = || Malformed(format!("`{name}`: beyond 38 digits"));
+            from.plus(-row.exact(name)?).ok_or_else(huge)
         }
-        Ok(Balance {
-            asset: row.text("coin")?.into_owned(),
-            total: total.text(),
-            available: available.text(),
-        })
     };
-    account.list("coin")?.into_iter().map(coin).collect()
+    // Older replies do not tell the borrowings of spot apart.
+    let borrowed = if row.get("spotBorrow").is_some() { "spotBorrow" } else { "borrowAmount" };
+    let total = without(row.exact("walletBalance")?, borrowed)?;
+    let held = ["locked", "totalOrderIM", "totalPositionIM"];
+    let available = held.into_iter().try_fold(total, without)?;
+    Ok(Balance {
+        asset: row.word("coin")?.into_owned(),
+        total: total.text(),
+        available: available.text(),
+    })
 }
 
 /// Positions in one-way mode; those of markets that are not traded here are left out.
-pub(crate) fn positions(markets: &Markets, rows: &[Json<'_>]) -> Result<Vec<Holding>, Malformed> {
-    let mut all = Vec::new();
-    for row in rows {
-        let row = row.object()?;
-        let Some(market) = markets.named(&row.text("symbol")?, is_linear) else { continue };
-        if row.whole("positionIdx")? != 0 {
-            let why = "`positionIdx`: the account is in hedge mode; set it to one-way";
-            return Err(Malformed(why.to_owned()));
-        }
-        let size = market.qty(&row, "size")?;
-        let size = match row.text_or_empty("side").as_ref() {
-            "Buy" => size,
-            "Sell" => size.saturating_neg(),
-            // Flat.
-            _ if size == 0 => 0,
-            other => return Err(Malformed(format!("`side`: `{other}` is no side"))),
-        };
-        let name = if row.get("avgPrice").is_some() { "avgPrice" } else { "entryPrice" };
-        let entry = market.entry(&row, name, size)?;
-        all.push(Holding { instrument: market.instrument, size, entry });
+pub(crate) fn positions(
+    markets: &Markets,
+    wire: &mut Wire,
+    rows: &[Json<'_>],
+) -> Result<Vec<Holding>, Malformed> {
+    readable(wire, "positions", rows.iter().copied(), |row| holding(markets, row))
+}
+
+fn holding(markets: &Markets, row: Json<'_>) -> Result<Option<Holding>, Malformed> {
+    let row = row.object()?;
+    let Some(market) = markets.named(&row.word("symbol")?, is_linear) else { return Ok(None) };
+    if row.whole("positionIdx")? != 0 {
+        let why = "`positionIdx`: the account is in hedge mode; set it to one-way";
+        return Err(Malformed(why.to_owned()));
     }
-    Ok(all)
+    let size = market.qty(&row, "size")?;
+    let size = match row.text_or_empty("side").as_ref() {
+        "Buy" => size,
+        "Sell" => size.saturating_neg(),
+        // Flat.
+        _ if size == 0 => 0,
+        other => return Err(Malformed(format!("`side`: `{other}` is no side"))),
+    };
+    let name = if row.get("avgPrice").is_some() { "avgPrice" } else { "entryPrice" };
+    let entry = market.entry(&row, name, size)?;
+    Ok(Some(Holding { instrument: market.instrument, size, entry }))
 }
 
 /// The market of a row of a private topic; none where it is not traded here.
@@ -170,8 +195,9 @@ pub(crate) fn events(
     topic: &str,
     rows: &[Json<'_>],
 ) -> Result<(), Malformed> {
+    let rows = rows.iter().copied();
     match topic {
-        "order" => rows.iter().try_for_each(|row| {
+        "order" => every(rows, |row| {
             let row = row.object()?;
             let Some(market) = market(markets, &row)? else { return Ok(()) };
             let report = order(market, &row)?;
@@ -181,20 +207,22 @@ pub(crate) fn events(
             wire.order(&report);
             Ok(())
         }),
-        "execution" => rows.iter().try_for_each(|row| {
+        "execution" => every(rows, |row| {
             let row = row.object()?;
             let Some(market) = market(markets, &row)? else { return Ok(()) };
             fill(market, &row)?.iter().for_each(|report| wire.fill(report));
             Ok(())
         }),
-        "wallet" => rows.iter().try_for_each(|row| {
-            balances(&row.object()?)?.iter().for_each(|balance| wire.balance(balance));
+        "wallet" => every(rows, |row| {
+            every(row.object()?.list("coin")?, |row| {
+                wire.balance(&balance(row)?);
+                Ok(())
+            })
+        }),
+        "position" => every(rows, |row| {
+            holding(markets, row)?.into_iter().for_each(|holding| wire.holding(holding));
             Ok(())
         }),
-        "position" => {
-            positions(markets, rows)?.into_iter().for_each(|holding| wire.holding(holding));
-            Ok(())
-        }
         other => {
             wire.unknown(&format!("topic {other}"));
             Ok(())

@@ -144,7 +144,7 @@ impl Exchange for Bybit {
         response: &Response,
     ) -> Result<Reply, Failure> {
         let envelope = errors::check(operation, response, wire.now())?;
-        replies::parse(&self.markets, operation, &envelope, wire.now())
+        replies::parse(&self.markets, wire, operation, &envelope)
     }
 
     fn plan(&mut self, channels: &[Channel]) -> Result<Vec<Socket>, Failure> {

@@ -5,55 +5,57 @@
 
 use wickd_sdk::exchange::json::{Json, Malformed, Object};
 use wickd_sdk::exchange::{
-    Book, Candle, Failure, Funding, Levels, Listing, Market, Markets, Operation, Print, Range,
-    Reply, Rounding, Top, number,
+    Book, Candle, Failure, Funding, Levels, Listing, Market, Markets, Operation, OrderRef, Page,
+    Print, Range, Reply, Top, Wire, number, readable,
 };
 use wickd_sdk::{Aggressor, Product, TsNs};
 
+use crate::requests::{OPEN, list_of, next_cursor, since_cursor};
 use crate::{account, is_linear};
 
-/// Millionths.
-pub(crate) const PPM_SCALE: u8 = 6;
 const MS_NS: u64 = 1_000_000;
 const HOUR_SECS: u64 = 3_600;
 
 pub(crate) fn parse(
     markets: &Markets,
+    wire: &mut Wire,
     operation: &Operation,
     envelope: &Object<'_>,
-    now: TsNs,
 ) -> Result<Reply, Failure> {
+    let now = wire.now();
     let result = envelope.object("result")?;
     let of = |range: &Range| markets.get(range.instrument);
     Ok(match operation {
         Operation::Create(_) | Operation::Amend(_) | Operation::Cancel(_) => {
             Reply::Accepted(result.text("orderId")?.into_owned())
         }
+        Operation::Order(order) if Page::of(order).is_some() => {
+            orders(markets.get(order.instrument)?, wire, order, &result)?
+        }
         Operation::Order(order) => order_asked(markets.get(order.instrument)?, &result)?,
         Operation::OpenOrders(instrument) => {
             let market = markets.get(*instrument)?;
-            Reply::Orders(oldest_first(&result, |row| account::order(market, &row.object()?))?)
+            orders(market, wire, &list_of(*instrument, OPEN), &result)?
         }
         Operation::OrderHistory(range) => {
-            let market = of(range)?;
-            Reply::Orders(oldest_first(&result, |row| account::order(market, &row.object()?))?)
+            orders(of(range)?, wire, &list_of(range.instrument, &since_cursor(range)), &result)?
         }
         Operation::Fills(range) => {
-            let market = of(range)?;
-            let fills = oldest_first(&result, |row| account::fill(market, &row.object()?))?;
-            Reply::Fills(fills.into_iter().flatten().collect())
+            fills(of(range)?, wire, &list_of(range.instrument, &since_cursor(range)), &result)?
         }
         Operation::OrderFills(order) => {
-            let market = markets.get(order.instrument)?;
-            let fills = oldest_first(&result, |row| account::fill(market, &row.object()?))?;
-            Reply::Fills(fills.into_iter().flatten().collect())
+            fills(markets.get(order.instrument)?, wire, order, &result)?
         }
-        Operation::Balances(_) => Reply::Balances(account::balances(&only(&result)?)?),
+        Operation::Balances(_) => Reply::Balances(account::balances(wire, &only(&result)?)?),
         Operation::Positions(_) => {
-            Reply::Positions(account::positions(markets, &result.list("list")?)?)
+            tell_cut(wire, "positions", &result);
+            Reply::Positions(account::positions(markets, wire, &result.list("list")?)?)
         }
         Operation::ServerTime => Reply::Time(result.whole("timeNano")?),
-        Operation::Instruments(product) => Reply::Listings(listings(*product, &result)?),
+        Operation::Instruments(product) => {
+            tell_cut(wire, "listings", &result);
+            Reply::Listings(listings(wire, *product, &result)?)
+        }
         Operation::Ticker(instrument) => {
             let (market, row) = (markets.get(*instrument)?, only(&result)?);
             Reply::Ticker(Top {
@@ -73,7 +75,7 @@ pub(crate) fn parse(
         }
         Operation::Trades(range) => {
             let market = of(range)?;
-            let mut trades = oldest_first(&result, |row| {
+            let mut trades = oldest_first(wire, "trades", &result, |row| {
                 print(market, &row.object()?, ["time", "side", "size", "price", "execId"])
             })?;
             // The venue sends the latest; what is older was not asked for.
@@ -82,7 +84,8 @@ pub(crate) fn parse(
         }
         Operation::Bars(bars) => {
             let market = of(&bars.range)?;
-            Reply::Bars(oldest_first(&result, |row| candle(market, bars.step_secs, row, now))?)
+            let read = |row: Json<'_>| candle(market, bars.step_secs, row, now);
+            Reply::Bars(oldest_first(wire, "bars", &result, read)?)
         }
         Operation::FundingRate(instrument) => {
             let market = markets.get(*instrument)?;
@@ -90,7 +93,11 @@ pub(crate) fn parse(
         }
         Operation::FundingHistory(range) => {
             let market = of(range)?;
-            Reply::Funding(oldest_first(&result, |row| past_rate(market, &row.object()?))?)
+            let read = |row: Json<'_>| past_rate(market, &row.object()?);
+            let mut paid = oldest_first(wire, "fundings", &result, read)?;
+            // The window holds more rows where they are paid more often than every eight hours.
+            paid.truncate(range.limit.max(1) as usize);
+            Reply::Funding(paid)
         }
         other => return Err(other.unsupported()),
     })
@@ -112,12 +119,66 @@ fn only<'a>(result: &Object<'a>) -> Result<Object<'a>, Malformed> {
     }
 }
 
-/// Lists come newest first.
+/// The rows of a list that can be read. Lists come newest first.
 fn oldest_first<T>(
+    wire: &mut Wire,
+    what: &str,
     result: &Object<'_>,
-    read: impl FnMut(Json<'_>) -> Result<T, Malformed>,
+    mut read: impl FnMut(Json<'_>) -> Result<T, Malformed>,
 ) -> Result<Vec<T>, Malformed> {
-    result.list("list")?.into_iter().rev().map(read).collect()
+    readable(wire, what, result.list("list")?.into_iter().rev(), |row| read(row).map(Some))
+}
+
+/// Tells that a list has another page, where nothing can ask for it.
+fn tell_cut(wire: &mut Wire, what: &str, result: &Object<'_>) {
+    if !result.text_or_empty("nextPageCursor").is_empty() {
+        wire.unknown(&format!("there are more {what} than one page holds: the rest is not read"));
+    }
+}
+
+/// Asks for the page that the venue's cursor names.
+fn turn_page(
+    wire: &mut Wire,
+    list: fn(OrderRef) -> Operation,
+    asked: &OrderRef,
+    result: &Object<'_>,
+) {
+    let cursor = result.text_or_empty("nextPageCursor");
+    if !cursor.is_empty() {
+        let known = Page::of(asked).map_or("", |page| page.cursor);
+        Page::next(wire, list, asked, &next_cursor(known, &cursor));
+    }
+}
+
+fn orders(
+    market: &Market,
+    wire: &mut Wire,
+    asked: &OrderRef,
+    result: &Object<'_>,
+) -> Result<Reply, Malformed> {
+    let read = |row: Json<'_>| account::order(market, &row.object()?);
+    let found = oldest_first(wire, "orders", result, read)?;
+    // Nobody waits for the reply to a page that the adapter asked for: the wire tells it.
+    if Page::of(asked).is_some_and(|page| page.number > 0) {
+        found.iter().for_each(|order| wire.order(order));
+    }
+    turn_page(wire, Operation::Order, asked, result);
+    Ok(Reply::Orders(found))
+}
+
+fn fills(
+    market: &Market,
+    wire: &mut Wire,
+    asked: &OrderRef,
+    result: &Object<'_>,
+) -> Result<Reply, Malformed> {
+    let rows = result.list("list")?.into_iter().rev();
+    let found = readable(wire, "fills", rows, |row| account::fill(market, &row.object()?))?;
+    if Page::of(asked).is_some_and(|page| page.number > 0) {
+        found.iter().for_each(|fill| wire.fill(fill));
+    }
+    turn_page(wire, Operation::OrderFills, asked, result);
+    Ok(Reply::Fills(found))
 }
 
 /// Both sides of a book, or of its changes.
@@ -182,7 +243,7 @@ fn rate(market: &Market, row: &Object<'_>, ts_event: TsNs) -> Result<Funding, Ma
     Ok(Funding {
         instrument: market.instrument,
         ts_event,
-        rate_ppm: row.rounded("fundingRate", PPM_SCALE, Rounding::ToZero)?,
+        rate_ppm: row.millionths("fundingRate")?,
         next: row.ms("nextFundingTime")?,
         interval_secs: interval_secs(row)?.unwrap_or(0),
     })
@@ -201,37 +262,42 @@ fn past_rate(market: &Market, row: &Object<'_>) -> Result<Funding, Malformed> {
     Ok(Funding {
         instrument: market.instrument,
         ts_event: row.ms("fundingRateTimestamp")?,
-        rate_ppm: row.rounded("fundingRate", PPM_SCALE, Rounding::ToZero)?,
+        rate_ppm: row.millionths("fundingRate")?,
         next: 0,
         interval_secs: 0,
     })
 }
 
-fn listings(product: Product, result: &Object<'_>) -> Result<Vec<Listing>, Malformed> {
-    let mut all = Vec::new();
-    for row in result.list("list")? {
+fn listings(
+    wire: &mut Wire,
+    product: Product,
+    result: &Object<'_>,
+) -> Result<Vec<Listing>, Malformed> {
+    readable(wire, "listings", result.list("list")?, |row| {
         let row = row.object()?;
         // The linear list also holds dated futures.
-        if is_linear(product) && row.text_or_empty("contractType") != "LinearPerpetual" {
-            continue;
+        if is_linear(product) {
+            match row.text("contractType")?.as_ref() {
+                "LinearPerpetual" => {}
+                "LinearFutures" => return Ok(None),
+                other => return Err(Malformed(format!("`contractType`: `{other}` is not known"))),
+            }
         }
-        all.push(listing(product, &row).map_err(|Malformed(error)| {
-            Malformed(format!("{}: {error}", row.text_or_empty("symbol")))
-        })?);
-    }
-    Ok(all)
+        let named = |Malformed(why)| Malformed(format!("{}: {why}", row.text_or_empty("symbol")));
+        listing(product, &row).map(Some).map_err(named)
+    })
 }
 
 fn listing(product: Product, row: &Object<'_>) -> Result<Listing, Malformed> {
-    let (base, quote) = (row.text("baseCoin")?, row.text("quoteCoin")?);
+    let (base, quote) = (row.word("baseCoin")?, row.word("quoteCoin")?);
     let lot = row.object("lotSizeFilter")?;
     let (step, notional, settle) = match is_linear(product) {
-        true => ("qtyStep", "minNotionalValue", row.text("settleCoin")?),
+        true => ("qtyStep", "minNotionalValue", row.word("settleCoin")?),
         false => ("basePrecision", "minOrderAmt", quote.clone()),
     };
     Ok(Listing {
         symbol: format!("{base}-{quote}"),
-        native: row.text("symbol")?.into_owned(),
+        native: row.word("symbol")?.into_owned(),
         product,
         settle: settle.into_owned(),
         base: base.into_owned(),
@@ -239,9 +305,9 @@ fn listing(product: Product, row: &Object<'_>) -> Result<Listing, Malformed> {
         price_step: row.object("priceFilter")?.decimal("tickSize")?,
         size_step: lot.decimal(step)?,
         min_size: lot.decimal("minOrderQty")?,
-        min_notional: match lot.get(notional) {
-            Some(_) => lot.decimal(notional)?,
-            None => "0".to_owned(),
+        min_notional: match lot.has(notional) {
+            true => lot.decimal(notional)?,
+            false => "0".to_owned(),
         },
         contract_size: "1".to_owned(),
         tradable: row.text("status")? == "Trading",

@@ -4,9 +4,9 @@
 //! it. Deliberately absent: anything near enough.
 
 use wickd_sdk::exchange::{
-    Body, Failure, Market, Markets, NewOrder, Operation, OrderRef, Range, Request,
+    Body, Failure, Market, Markets, NewOrder, Operation, OrderRef, Page, Range, Request,
 };
-use wickd_sdk::{OrderKind, Product, Side, TimeInForce};
+use wickd_sdk::{InstrumentId, OrderKind, Product, Side, TimeInForce};
 
 use crate::{category, interval, is_linear};
 
@@ -16,6 +16,8 @@ const HOUR_MS: u64 = 3_600_000;
 const LISTINGS_MAX: u32 = 1_000;
 const BARS_MAX: u32 = 1_000;
 const FUNDING_MAX: u32 = 200;
+/// Most hours between two payments of funding.
+const FUNDING_HOURS: u32 = 8;
 const ORDERS_MAX: u32 = 50;
 const FILLS_MAX: u32 = 100;
 const POSITIONS_MAX: u32 = 200;
@@ -55,8 +57,17 @@ pub(crate) fn build(
         }
         Operation::FundingHistory(range) => {
             let request = of(get("market/funding/history"), perpetual(market(range.instrument)?)?);
-            // Nothing is paid more often than every hour, so no row is cut off.
-            within(request, range, FUNDING_MAX, HOUR_MS, ["startTime", "endTime"])
+            // Funding is paid every eight hours, and nowhere more often than every hour: so many
+            // periods never hold more rows than a page, and no row of theirs is cut off.
+            let periods = range.limit.clamp(1, FUNDING_MAX / FUNDING_HOURS);
+            let window_ms = u64::from(periods * FUNDING_HOURS) * HOUR_MS;
+            let (from, request) = (range.since / MS_NS, request.query("limit", FUNDING_MAX));
+            match from {
+                0 => request,
+                from => request
+                    .query("startTime", from)
+                    .query("endTime", from.saturating_add(window_ms - 1)),
+            }
         }
         private => return private_request(markets, settle_coin, private),
     })
@@ -67,7 +78,6 @@ fn private_request(
     settle_coin: &str,
     operation: &Operation,
 ) -> Result<Request, Failure> {
-    let read = |path: &str| get(path).cost("private", 1);
     let request = match operation {
         Operation::Balances(Product::Spot | Product::Perpetual) => {
             read("account/wallet-balance").query("accountType", "UNIFIED")
@@ -91,27 +101,104 @@ fn private_request(
             let market = markets.get(order.instrument)?;
             post(market, "cancel").json(named(market, order))
         }
-        Operation::Order(order) => {
-            let by_client = !order.client_id.is_empty();
-            of(read("order/realtime"), markets.get(order.instrument)?)
-                .query_some("orderLinkId", &order.client_id)
-                .query_some("orderId", if by_client { "" } else { &order.venue_id })
-        }
-        Operation::OpenOrders(instrument) => of(read("order/realtime"), markets.get(*instrument)?)
-            .query("openOnly", 0)
-            .query("limit", ORDERS_MAX),
+        Operation::Order(order) => match Page::of(order) {
+            Some(page) => order_page(markets.get(order.instrument)?, page.cursor),
+            None => {
+                let by_client = !order.client_id.is_empty();
+                of(read("order/realtime"), markets.get(order.instrument)?)
+                    .query_some("orderLinkId", &order.client_id)
+                    .query_some("orderId", if by_client { "" } else { &order.venue_id })
+            }
+        },
+        Operation::OpenOrders(instrument) => open(markets.get(*instrument)?),
         Operation::OrderHistory(range) => {
-            from(of(read("order/history"), markets.get(range.instrument)?), range, ORDERS_MAX)
+            from(history(markets.get(range.instrument)?), range, ORDERS_MAX)
         }
         Operation::Fills(range) => {
             from(of(read("execution/list"), markets.get(range.instrument)?), range, FILLS_MAX)
         }
-        Operation::OrderFills(order) => of(read("execution/list"), markets.get(order.instrument)?)
-            .query("orderId", &order.venue_id)
-            .query("limit", FILLS_MAX),
+        Operation::OrderFills(order) => {
+            let request = of(read("execution/list"), markets.get(order.instrument)?);
+            match Page::of(order) {
+                None => request.query("orderId", &order.venue_id).query("limit", FILLS_MAX),
+                Some(page) => {
+                    let request = request.query_some("orderId", page.venue_id);
+                    turned(request, page.cursor).query("limit", FILLS_MAX)
+                }
+            }
+        }
         other => return Err(other.unsupported()),
     };
     Ok(request.signed("sign"))
+}
+
+/// Stands in a cursor for the list of open orders.
+pub(crate) const OPEN: &str = "open";
+
+/// What a list is of, as a reference: what the first page's successors are asked under. Its cursor has
+/// no place yet.
+pub(crate) fn list_of(instrument: InstrumentId, cursor: &str) -> OrderRef {
+    let venue_id = format!("\n0\n{cursor}");
+    OrderRef { instrument, client_id: String::new(), venue_id }
+}
+
+/// The cursor of a list since a time: its beginning, in milliseconds.
+pub(crate) fn since_cursor(range: &Range) -> String {
+    (range.since / MS_NS).to_string()
+}
+
+/// The cursor of a later page: what the list is of, and the venue's own cursor.
+pub(crate) fn next_cursor(known: &str, cursor: &str) -> String {
+    let list = known.split_once('/').map_or(known, |(list, _)| list);
+    format!("{list}/{}", unescaped(cursor))
+}
+
+/// A cursor without its percent signs: the venue writes it ready to stand in a query, and the host
+/// writes queries itself.
+fn unescaped(cursor: &str) -> String {
+    let mut parts = cursor.split('%');
+    let mut plain = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let code = part.get(..2).and_then(|code| u8::from_str_radix(code, 16).ok());
+        match code.filter(u8::is_ascii) {
+            Some(byte) => {
+                plain.push(char::from(byte));
+                plain.push_str(&part[2..]);
+            }
+            None => {
+                plain.push('%');
+                plain.push_str(part);
+            }
+        }
+    }
+    plain
+}
+
+/// A page of a list. The venue wants the parameters of the first page again.
+fn turned(request: Request, cursor: &str) -> Request {
+    let (list, cursor) = cursor.split_once('/').unwrap_or((cursor, ""));
+    let start = if matches!(list, OPEN | "0") { "" } else { list };
+    request.query_some("startTime", start).query_some("cursor", cursor)
+}
+
+/// A later page of open orders, or of their history.
+fn order_page(market: &Market, cursor: &str) -> Request {
+    match cursor.starts_with(OPEN) {
+        true => turned(open(market), cursor),
+        false => turned(history(market), cursor).query("limit", ORDERS_MAX),
+    }
+}
+
+fn open(market: &Market) -> Request {
+    of(read("order/realtime"), market).query("openOnly", 0).query("limit", ORDERS_MAX)
+}
+
+fn history(market: &Market) -> Request {
+    of(read("order/history"), market)
+}
+
+fn read(path: &str) -> Request {
+    get(path).cost("private", 1)
 }
 
 fn get(path: &str) -> Request {

@@ -11,8 +11,8 @@
 use wickd_sdk::State;
 use wickd_sdk::exchange::json::{Malformed, Object};
 use wickd_sdk::exchange::{
-    Candle, Channel, ChannelKind, Failure, Funding, Level, Market, Plan, Planned, Rounding, Socket,
-    Top, Wire, quoted,
+    Candle, Channel, ChannelKind, Failure, Funding, Level, Market, Plan, Planned, Socket, Top,
+    Wire, quoted,
 };
 
 use crate::{Bybit, INTERVALS, account, category, interval, is_linear, replies};
@@ -99,16 +99,23 @@ impl Bybit {
     pub(crate) fn opened(&mut self, wire: &mut Wire, socket: u32) {
         let ours: Vec<_> = self.plan.of(socket).map(|planned| planned.channel.id).collect();
         self.keep(|channel| !ours.contains(&channel));
-        // Private topics wait for the answer to the login.
-        let topics = self.plan.of(socket).filter(|planned| !planned.topic.is_empty());
-        let topics: Vec<_> = topics.map(|planned| quoted(&planned.topic)).collect();
-        for (number, some) in topics.chunks(ARGUMENTS_MAX).enumerate() {
-            let some = some.join(",");
-            wire.send(
-                socket,
-                &format!(r#"{{"op":"subscribe","req_id":"{number}","args":[{some}]}}"#),
-            );
+        for (number, some) in self.topics(socket).chunks(ARGUMENTS_MAX).enumerate() {
+            let some = some.iter().map(|topic| quoted(topic)).collect::<Vec<_>>().join(",");
+            let text = format!(r#"{{"op":"subscribe","req_id":"{number}","args":[{some}]}}"#);
+            wire.send(socket, &text);
         }
+    }
+
+    /// What is subscribed on a socket, each topic once: asked for twice it makes the venue drop the whole
+    /// message. Private topics wait for the answer to the login.
+    fn topics(&self, socket: u32) -> Vec<&str> {
+        let mut topics = Vec::new();
+        for topic in self.plan.of(socket).map(|planned| planned.topic.as_str()) {
+            if !topic.is_empty() && !topics.contains(&topic) {
+                topics.push(topic);
+            }
+        }
+        topics
     }
 
     pub(crate) fn read_frame(
@@ -170,11 +177,14 @@ impl Bybit {
             }
             "auth" | "subscribe" => {
                 let asked = frame.text_or_empty("req_id").parse::<usize>().ok();
-                let of_message = |(place, _): &(usize, &Planned)| {
-                    asked.is_none_or(|number| place / ARGUMENTS_MAX == number)
+                let topics = self.topics(socket);
+                let of_message = |planned: &&Planned| {
+                    let place = topics.iter().position(|topic| *topic == planned.topic);
+                    let message = place.map(|place| place / ARGUMENTS_MAX);
+                    asked.is_none_or(|number| message == Some(number))
                 };
                 let why = frame.text_or_empty("ret_msg");
-                for (_, planned) in self.plan.of(socket).enumerate().filter(of_message) {
+                for planned in self.plan.of(socket).filter(of_message) {
                     match done {
                         true => wire.subscribed(planned.channel.id),
                         false => wire.refused(planned.channel.id, &why),
@@ -279,7 +289,7 @@ impl Bybit {
         let before = rate;
         let told = |name: &str| !data.text_or_empty(name).is_empty();
         if told("fundingRate") {
-            rate.rate_ppm = data.rounded("fundingRate", replies::PPM_SCALE, Rounding::ToZero)?;
+            rate.rate_ppm = data.millionths("fundingRate")?;
         }
         if told("nextFundingTime") {
             rate.next = data.ms("nextFundingTime")?;

@@ -1,9 +1,9 @@
 //! A spot venue with plain REST, described by parameters.
 //!
 //! Comes in: operations, replies, the beat of a socket without an address. Goes out: requests,
-//! replies, and the quotes and books of replies that were asked for on the beat. Deliberately absent:
-//! streams, derivatives, listings, and signed paths as parameters: what may be signed is fixed in the
-//! manifest.
+//! replies, and on the beat the quotes and books that were asked for and the orders that are open.
+//! Deliberately absent: streams, derivatives, and signed paths as parameters: what may be signed is
+//! fixed in the manifest.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may fail"))]
 
@@ -16,9 +16,9 @@ mod tests;
 
 use wickd_sdk::exchange::{
     BookDepth, Channel, ChannelKind, Description, Failure, Level, Levels, Malformed, Markets,
-    Operation, Plan, Reply, Request, Response, Socket, Wire,
+    Operation, OrderReport, Plan, Reply, Request, Response, Socket, Wire,
 };
-use wickd_sdk::{Duration, Exchange, Issue, Params, Product, State};
+use wickd_sdk::{Duration, Exchange, Issue, OrderStatus, Params, Product, State};
 
 /// Levels asked for where a channel does not say how many.
 const LEVELS: u32 = 20;
@@ -60,6 +60,76 @@ pub struct Market {
     asks: String,
     /// Place of the time in both, in milliseconds; empty where there is none.
     #[param(default = "", max = 64)]
+    time: String,
+}
+
+/// Where the list of markets is, and what the venue calls the parts of one.
+#[derive(Params)]
+pub struct Listed {
+    /// Path of the list.
+    #[param(default = "/v1/instruments", max = 128)]
+    path: String,
+    /// Place of the list; empty where the reply is the list.
+    #[param(default = "", max = 64)]
+    list: String,
+    /// The venue's own name of a market.
+    #[param(default = "symbol", max = 32)]
+    name: String,
+    /// What is traded.
+    #[param(default = "base", max = 32)]
+    base: String,
+    /// What it is paid in.
+    #[param(default = "quote", max = 32)]
+    quote: String,
+    /// The price step.
+    #[param(default = "priceStep", max = 32)]
+    price_step: String,
+    /// The size step, in base units.
+    #[param(default = "sizeStep", max = 32)]
+    size_step: String,
+    /// The least size, in base units.
+    #[param(default = "minSize", max = 32)]
+    min_size: String,
+    /// The least value of an order; empty where the venue has none.
+    #[param(default = "minNotional", max = 32)]
+    min_notional: String,
+    /// The state.
+    #[param(default = "status", max = 32)]
+    status: String,
+    /// The word for a market that trades.
+    #[param(default = "trading", max = 32)]
+    trading: String,
+}
+
+/// What the venue calls the parts of a fill.
+#[derive(Params)]
+pub struct Filled {
+    /// Place of the list of fills; empty where the reply is the list.
+    #[param(default = "", max = 64)]
+    list: String,
+    /// The venue's number of the trade.
+    #[param(default = "id", max = 32)]
+    id: String,
+    /// The venue's number of the order.
+    #[param(default = "orderId", max = 32)]
+    order_id: String,
+    /// The client's own number of the order.
+    #[param(default = "clientId", max = 32)]
+    client_id: String,
+    /// The price.
+    #[param(default = "price", max = 32)]
+    price: String,
+    /// The size in base units.
+    #[param(default = "size", max = 32)]
+    size: String,
+    /// What it cost; negative where it was a rebate.
+    #[param(default = "fee", max = 32)]
+    fee: String,
+    /// What the fee was paid in.
+    #[param(default = "feeAsset", max = 32)]
+    fee_asset: String,
+    /// The time, in milliseconds.
+    #[param(default = "time", max = 32)]
     time: String,
 }
 
@@ -125,7 +195,11 @@ pub struct Config {
     #[param(nested)]
     market: Market,
     #[param(nested)]
+    listing: Listed,
+    #[param(nested)]
     order: Words,
+    #[param(nested)]
+    fill: Filled,
     /// How often quotes and books are asked for, in milliseconds.
     #[param(default = 1_000, min = 100, max = 60_000)]
     poll: Duration,
@@ -154,10 +228,20 @@ impl Exchange for GenericRest {
     }
 
     fn describe(&self) -> Description {
-        let operations = ["ticker", "book", "balances", "create", "cancel", "order", "open-orders"];
+        let operations = [
+            "instruments",
+            "ticker",
+            "book",
+            "balances",
+            "create",
+            "cancel",
+            "order",
+            "open-orders",
+            "order-fills",
+        ];
         Description {
             products: vec![Product::Spot],
-            channels: vec![ChannelKind::Quotes, ChannelKind::Depth],
+            channels: vec![ChannelKind::Quotes, ChannelKind::Depth, ChannelKind::Account],
             operations: operations.map(str::to_owned).to_vec(),
             ioc: true,
             fok: true,
@@ -181,7 +265,7 @@ impl Exchange for GenericRest {
     ) -> Result<Reply, Failure> {
         replies::check(operation, response)?;
         let (markets, config) = (&self.markets, &self.config);
-        let reply = replies::parse(markets, config, operation, &response.body, wire.now())?;
+        let reply = replies::parse(markets, config, wire, operation, &response.body)?;
         self.tell(wire, &reply);
         Ok(reply)
     }
@@ -191,7 +275,7 @@ impl Exchange for GenericRest {
         let (plan, sockets) = Plan::new(channels, CHANNELS_MAX, |channel| {
             self.markets.get(channel.instrument)?;
             match channel.kind {
-                ChannelKind::Quotes | ChannelKind::Depth => {
+                ChannelKind::Quotes | ChannelKind::Depth | ChannelKind::Account => {
                     Ok((Socket { ping_ms, ..Socket::new("", "", 0) }, String::new()))
                 }
                 other => Err(Failure::Inexpressible(format!("a channel of {other:?}"))),
@@ -210,15 +294,22 @@ impl Exchange for GenericRest {
         Err(Malformed("a frame on a socket without an address".to_owned()))
     }
 
-    /// The beat: asks for what each channel shows.
+    /// The beat: asks for what each channel shows. An account channel stands for every market.
     fn on_idle(&mut self, wire: &mut Wire, socket: u32) {
         for planned in self.plan.of(socket) {
             let Channel { instrument, kind, detail, .. } = planned.channel;
             let levels = if detail == 0 { LEVELS } else { detail };
-            wire.fetch(&match kind {
-                ChannelKind::Depth => Operation::Book(BookDepth { instrument, levels }),
-                _ => Operation::Ticker(instrument),
-            });
+            match kind {
+                ChannelKind::Account => self.markets.all().iter().for_each(|market| {
+                    wire.fetch(&Operation::OpenOrders(market.instrument));
+                }),
+                ChannelKind::Depth => {
+                    wire.fetch(&Operation::Book(BookDepth { instrument, levels }));
+                }
+                _ => {
+                    wire.fetch(&Operation::Ticker(instrument));
+                }
+            }
         }
     }
 }
@@ -234,6 +325,13 @@ impl GenericRest {
             Reply::Book(book) if listens(book.instrument, ChannelKind::Depth) => {
                 let levels = Levels::of(&book.bids as &[Level], &book.asks);
                 wire.levels(book.instrument, book.ts_event, true, &levels);
+            }
+            Reply::Orders(orders) => {
+                let listens = |order: &&OrderReport| {
+                    self.plan.iter().any(|p| p.channel.kind == ChannelKind::Account)
+                        && order.status != OrderStatus::Unknown
+                };
+                orders.iter().filter(listens).for_each(|order| wire.order(order));
             }
             _ => {}
         }

@@ -3,15 +3,15 @@
 //! Comes in: a response. Goes out: the reply of the contract, or a failure by its status: plain
 //! venues have no common list of codes. Deliberately absent: guesses.
 
-use wickd_sdk::exchange::json::{Json, Malformed};
+use wickd_sdk::exchange::json::{Json, Malformed, Object};
 use wickd_sdk::exchange::{
-    Balance, Book, Failure, Levels, Market, Markets, Operation, OrderReport, Rejection, Reply,
-    Response, Top,
+    Balance, Book, Failure, FillReport, Levels, Listing, Market, Markets, Operation, OrderReport,
+    Rejection, Reply, Response, Top, Wire, readable,
 };
-use wickd_sdk::{OrderReason, OrderStatus, Side, TsNs};
+use wickd_sdk::{OrderReason, OrderStatus, Product, Side, TsNs};
 
 use crate::place::at;
-use crate::{Config, Words};
+use crate::{Config, Listed, Words};
 
 /// States in the order in which the parameter names them.
 pub(crate) const STATES: [OrderStatus; 6] = [
@@ -45,20 +45,26 @@ pub(crate) fn check(operation: &Operation, response: &Response) -> Result<(), Fa
         // A timeout that the venue tells of, too.
         408 | 500.. if operation.writes() => Failure::OutcomeUnknown(message),
         408 | 500.. => Failure::Unavailable(message),
-        status => {
-            let (code, reason) = (status.to_string(), OrderReason::VenueRule);
-            Failure::Rejected(Rejection { code, message, reason })
-        }
+        // The request was not understood, or breaks a rule; of any other word nobody knows what it means.
+        status @ (400 | 405 | 413 | 415 | 422) => rejected(status, message),
+        status if !operation.writes() => rejected(status, message),
+        _ => Failure::OutcomeUnknown(message),
     })
+}
+
+fn rejected(status: u16, message: String) -> Failure {
+    let (code, reason) = (status.to_string(), OrderReason::VenueRule);
+    Failure::Rejected(Rejection { code, message, reason })
 }
 
 pub(crate) fn parse(
     markets: &Markets,
     config: &Config,
+    wire: &mut Wire,
     operation: &Operation,
     body: &[u8],
-    now: TsNs,
 ) -> Result<Reply, Failure> {
+    let now = wire.now();
     let (words, whole) = (&config.order, Json::parse(body)?);
     Ok(match operation {
         Operation::Ticker(instrument) => {
@@ -78,17 +84,21 @@ pub(crate) fn parse(
             let (instrument, ts_event) = (market.instrument, dated(config, whole, now)?);
             Reply::Book(Book { instrument, ts_event, sequence: 0, bids, asks })
         }
+        Operation::Instruments(product) => {
+            let rows = at(whole, &config.listing.list)?.list()?;
+            let read = |row: Json<'_>| listing(&config.listing, *product, &row.object()?).map(Some);
+            Reply::Listings(readable(wire, "listings", rows, read)?)
+        }
         Operation::Balances(_) => {
             let rows = at(whole, &words.balances)?.list()?;
-            let balance = |row: Json<'_>| {
+            Reply::Balances(readable(wire, "balances", rows, |row| {
                 let row = row.object()?;
-                Ok(Balance {
-                    asset: row.text(&words.asset)?.into_owned(),
+                Ok(Some(Balance {
+                    asset: row.word(&words.asset)?.into_owned(),
                     total: row.decimal(&words.total)?,
                     available: row.decimal(&words.available)?,
-                })
-            };
-            Reply::Balances(rows.into_iter().map(balance).collect::<Result<_, Malformed>>()?)
+                }))
+            })?)
         }
         Operation::Create(_) | Operation::Cancel(_) => {
             Reply::Accepted(whole.object()?.text(&words.id)?.into_owned())
@@ -99,8 +109,14 @@ pub(crate) fn parse(
         Operation::OpenOrders(instrument) => {
             let market = markets.get(*instrument)?;
             let rows = at(whole, &words.orders)?.list()?;
-            let orders = rows.into_iter().map(|row| order(market, words, row));
-            Reply::Orders(orders.collect::<Result<_, Malformed>>()?)
+            let read = |row: Json<'_>| order(market, words, row).map(Some);
+            Reply::Orders(readable(wire, "orders", rows, read)?)
+        }
+        Operation::OrderFills(asked) => {
+            let market = markets.get(asked.instrument)?;
+            let rows = at(whole, &config.fill.list)?.list()?;
+            let read = |row: Json<'_>| fill(market, config, &row.object()?).map(Some);
+            Reply::Fills(readable(wire, "fills", rows, read)?)
         }
         other => return Err(other.unsupported()),
     })
@@ -132,11 +148,7 @@ fn order(market: &Market, words: &Words, row: Json<'_>) -> Result<OrderReport, M
     let state = row.text(&words.status)?;
     let known = words.states.split(',').position(|word| word == state);
     let status = known.and_then(|at| STATES.get(at)).copied().unwrap_or(OrderStatus::Unknown);
-    let side = match row.text(&words.side)? {
-        word if word == words.buy => Side::Buy,
-        word if word == words.sell => Side::Sell,
-        word => return Err(Malformed(format!("`{}`: `{word}` is no side", words.side))),
-    };
+    let side = side(words, &row)?;
     let remaining = size.checked_sub(filled).filter(|rest| *rest >= 0);
     Ok(OrderReport {
         instrument: market.instrument,
@@ -152,5 +164,57 @@ fn order(market: &Market, words: &Words, row: Json<'_>) -> Result<OrderReport, M
         filled,
         remaining: remaining.ok_or_else(|| Malformed(format!("{filled} filled of {size}")))?,
         ts_event: row.ms(&words.time)?,
+    })
+}
+
+fn side(words: &Words, row: &Object<'_>) -> Result<Side, Malformed> {
+    match row.text(&words.side)? {
+        word if word == words.buy => Ok(Side::Buy),
+        word if word == words.sell => Ok(Side::Sell),
+        word => Err(Malformed(format!("`{}`: `{word}` is no side", words.side))),
+    }
+}
+
+fn listing(names: &Listed, product: Product, row: &Object<'_>) -> Result<Listing, Malformed> {
+    let (base, quote) = (row.word(&names.base)?, row.word(&names.quote)?);
+    Ok(Listing {
+        symbol: format!("{base}-{quote}"),
+        native: row.word(&names.name)?.into_owned(),
+        product,
+        settle: quote.clone().into_owned(),
+        base: base.into_owned(),
+        quote: quote.into_owned(),
+        price_step: row.decimal(&names.price_step)?,
+        size_step: row.decimal(&names.size_step)?,
+        min_size: row.decimal(&names.min_size)?,
+        min_notional: match names.min_notional.as_str() {
+            "" => "0".to_owned(),
+            name => row.decimal(name)?,
+        },
+        contract_size: "1".to_owned(),
+        tradable: row.text(&names.status)? == names.trading,
+        expires: 0,
+        strike: "0".to_owned(),
+    })
+}
+
+fn fill(market: &Market, config: &Config, row: &Object<'_>) -> Result<FillReport, Malformed> {
+    let names = &config.fill;
+    let trade_id = row.text(&names.id)?;
+    if trade_id.is_empty() {
+        return Err(Malformed(format!("`{}` is empty", names.id)));
+    }
+    let side = side(&config.order, row)?;
+    Ok(FillReport {
+        instrument: market.instrument,
+        client_id: row.text(&names.client_id)?.into_owned(),
+        venue_id: row.text(&names.order_id)?.into_owned(),
+        trade_id: trade_id.into_owned(),
+        side,
+        price: market.fill_px(row, &names.price, side)?,
+        size: market.qty(row, &names.size)?,
+        fee: row.decimal(&names.fee)?,
+        fee_asset: row.text(&names.fee_asset)?.into_owned(),
+        ts_event: row.ms(&names.time)?,
     })
 }

@@ -12,6 +12,7 @@ use crate::Config;
 const BALANCES: &str = "/v1/balances";
 const ORDER: &str = "/v1/order";
 const ORDERS: &str = "/v1/orders";
+const FILLS: &str = "/v1/fills";
 
 pub(crate) fn build(
     markets: &Markets,
@@ -21,6 +22,7 @@ pub(crate) fn build(
     let public = &config.market;
     let market = |instrument: u32| markets.get(instrument);
     let request = match operation {
+        Operation::Instruments(Product::Spot) => Request::get("rest", &config.listing.path),
         Operation::Ticker(instrument) => Request::get("rest", &public.ticker_path)
             .query(&public.symbol, &market(*instrument)?.native),
         Operation::Book(asked) => {
@@ -41,6 +43,7 @@ pub(crate) fn build(
         Operation::OpenOrders(instrument) => Request::get("rest", ORDERS)
             .query(&public.symbol, &market(*instrument)?.native)
             .signed("sign"),
+        Operation::OrderFills(order) => named(Request::get("rest", FILLS), markets, config, order)?,
         other => return Err(other.unsupported()),
     };
     Ok(request.cost("requests", 1))

@@ -144,7 +144,7 @@ impl Exchange for Okx {
         response: &Response,
     ) -> Result<Reply, Failure> {
         let rows = errors::check(operation, response)?;
-        replies::parse(&self.markets, operation, &rows, wire.now())
+        replies::parse(&self.markets, wire, operation, &rows)
     }
 
     fn plan(&mut self, channels: &[Channel]) -> Result<Vec<Socket>, Failure> {

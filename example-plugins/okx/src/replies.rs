@@ -5,51 +5,53 @@
 
 use wickd_sdk::exchange::json::{Json, Malformed, Object};
 use wickd_sdk::exchange::{
-    Book, Candle, Exact, Failure, Funding, Levels, Listing, Market, Markets, Operation, Print,
-    Reply, Rounding, Top, number,
+    Book, Candle, Exact, Failure, Funding, Levels, Listing, Market, Markets, Operation, OrderRef,
+    Page, Print, Reply, Top, Wire, number, readable,
 };
 use wickd_sdk::{Aggressor, Product, TsNs};
 
+use crate::requests::{PENDING, ROWS_MAX, after_cursor, list_of, since_cursor};
 use crate::{account, is_perpetual};
 
-/// Millionths.
-const PPM_SCALE: u8 = 6;
 const MS_NS: u64 = 1_000_000;
 
 pub(crate) fn parse(
     markets: &Markets,
+    wire: &mut Wire,
     operation: &Operation,
     rows: &[Json<'_>],
-    now: TsNs,
 ) -> Result<Reply, Failure> {
+    let now = wire.now();
     let all = |range: &wickd_sdk::exchange::Range| markets.get(range.instrument);
     Ok(match operation {
         Operation::Create(_) | Operation::Amend(_) | Operation::Cancel(_) => {
             Reply::Accepted(only(rows)?.text("ordId")?.into_owned())
+        }
+        Operation::Order(order) if Page::of(order).is_some() => {
+            orders(markets.get(order.instrument)?, wire, order, ROWS_MAX, rows)?
         }
         Operation::Order(order) => {
             Reply::Orders(vec![account::order(markets.get(order.instrument)?, &only(rows)?)?])
         }
         Operation::OpenOrders(instrument) => {
             let market = markets.get(*instrument)?;
-            Reply::Orders(oldest_first(rows, |row| account::order(market, &row.object()?))?)
+            orders(market, wire, &list_of(*instrument, PENDING), ROWS_MAX, rows)?
         }
         Operation::OrderHistory(range) => {
-            let market = all(range)?;
-            Reply::Orders(oldest_first(rows, |row| account::order(market, &row.object()?))?)
+            let from = list_of(range.instrument, &since_cursor(range));
+            orders(all(range)?, wire, &from, range.limit, rows)?
         }
         Operation::Fills(range) => {
-            let market = all(range)?;
-            Reply::Fills(oldest_first(rows, |row| account::fill(market, &row.object()?))?)
+            let from = list_of(range.instrument, &since_cursor(range));
+            fills(all(range)?, wire, &from, range.limit, rows)?
         }
         Operation::OrderFills(order) => {
-            let market = markets.get(order.instrument)?;
-            Reply::Fills(oldest_first(rows, |row| account::fill(market, &row.object()?))?)
+            fills(markets.get(order.instrument)?, wire, order, ROWS_MAX, rows)?
         }
-        Operation::Balances(_) => Reply::Balances(account::balances(&only(rows)?)?),
-        Operation::Positions(_) => Reply::Positions(account::positions(markets, rows)?),
+        Operation::Balances(_) => Reply::Balances(account::balances(wire, &only(rows)?)?),
+        Operation::Positions(_) => Reply::Positions(account::positions(markets, wire, rows)?),
         Operation::ServerTime => Reply::Time(only(rows)?.ms("ts")?),
-        Operation::Instruments(product) => Reply::Listings(listings(*product, rows)?),
+        Operation::Instruments(product) => Reply::Listings(listings(wire, *product, rows)?),
         Operation::Ticker(instrument) => {
             Reply::Ticker(ticker(markets.get(*instrument)?, &only(rows)?)?)
         }
@@ -63,14 +65,16 @@ pub(crate) fn parse(
         }
         Operation::Trades(range) => {
             let market = all(range)?;
-            let mut trades = oldest_first(rows, |row| print(market, &row.object()?))?;
+            let mut trades =
+                oldest_first(wire, "trades", rows, |row| print(market, &row.object()?))?;
             // The venue sends the latest; what is older was not asked for.
             trades.retain(|trade| trade.ts_event >= range.since);
             Reply::Trades(trades)
         }
         Operation::Bars(bars) => {
             let market = all(&bars.range)?;
-            Reply::Bars(oldest_first(rows, |row| candle(market, bars.step_secs, row))?)
+            let step_secs = bars.step_secs;
+            Reply::Bars(oldest_first(wire, "bars", rows, |row| candle(market, step_secs, &row))?)
         }
         Operation::FundingRate(instrument) => {
             let market = markets.get(*instrument)?;
@@ -78,7 +82,8 @@ pub(crate) fn parse(
         }
         Operation::FundingHistory(range) => {
             let market = all(range)?;
-            Reply::Funding(oldest_first(rows, |row| past_funding(market, &row.object()?))?)
+            let read = |row: Json<'_>| past_funding(market, &row.object()?);
+            Reply::Funding(oldest_first(wire, "fundings", rows, read)?)
         }
         other => return Err(other.unsupported()),
     })
@@ -92,12 +97,64 @@ fn only<'a>(rows: &[Json<'a>]) -> Result<Object<'a>, Malformed> {
     }
 }
 
-/// Lists come newest first.
-fn oldest_first<T>(
-    rows: &[Json<'_>],
-    read: impl FnMut(&Json<'_>) -> Result<T, Malformed>,
+/// The rows of a list that can be read. Lists come newest first.
+fn oldest_first<'a, T>(
+    wire: &mut Wire,
+    what: &str,
+    rows: &[Json<'a>],
+    mut read: impl FnMut(Json<'a>) -> Result<T, Malformed>,
 ) -> Result<Vec<T>, Malformed> {
-    rows.iter().rev().map(read).collect()
+    readable(wire, what, rows.iter().rev().copied(), |row| read(row).map(Some))
+}
+
+/// Asks for the page behind a full one, which begins before the row that `id` names.
+fn turn_page(
+    wire: &mut Wire,
+    list: fn(OrderRef) -> Operation,
+    asked: &OrderRef,
+    limit: u32,
+    (rows, id): (&[Json<'_>], &str),
+) -> Result<(), Malformed> {
+    let last = rows.last().filter(|_| rows.len() >= limit.clamp(1, ROWS_MAX) as usize);
+    if let Some(last) = last {
+        let known = Page::of(asked).map_or("", |page| page.cursor);
+        let cursor = after_cursor(known, &last.object()?.text(id)?);
+        Page::next(wire, list, asked, &cursor);
+    }
+    Ok(())
+}
+
+fn orders(
+    market: &Market,
+    wire: &mut Wire,
+    asked: &OrderRef,
+    limit: u32,
+    rows: &[Json<'_>],
+) -> Result<Reply, Malformed> {
+    let read = |row: Json<'_>| account::order(market, &row.object()?);
+    let found = oldest_first(wire, "orders", rows, read)?;
+    // Nobody waits for the reply to a page that the adapter asked for: the wire tells it.
+    if Page::of(asked).is_some_and(|page| page.number > 0) {
+        found.iter().for_each(|order| wire.order(order));
+    }
+    turn_page(wire, Operation::Order, asked, limit, (rows, "ordId"))?;
+    Ok(Reply::Orders(found))
+}
+
+fn fills(
+    market: &Market,
+    wire: &mut Wire,
+    asked: &OrderRef,
+    limit: u32,
+    rows: &[Json<'_>],
+) -> Result<Reply, Malformed> {
+    let read = |row: Json<'_>| account::fill(market, &row.object()?);
+    let found = oldest_first(wire, "fills", rows, read)?;
+    if Page::of(asked).is_some_and(|page| page.number > 0) {
+        found.iter().for_each(|fill| wire.fill(fill));
+    }
+    turn_page(wire, Operation::OrderFills, asked, limit, (rows, "billId"))?;
+    Ok(Reply::Fills(found))
 }
 
 pub(crate) fn ticker(market: &Market, from: &Object<'_>) -> Result<Top, Malformed> {
@@ -177,7 +234,7 @@ pub(crate) fn funding(market: &Market, from: &Object<'_>, now: TsNs) -> Result<F
     Ok(Funding {
         instrument: market.instrument,
         ts_event: if from.get("ts").is_some() { from.ms("ts")? } else { now },
-        rate_ppm: from.rounded("fundingRate", PPM_SCALE, Rounding::ToZero)?,
+        rate_ppm: from.millionths("fundingRate")?,
         next,
         interval_secs: u32::try_from(interval).unwrap_or(0),
     })
@@ -190,29 +247,34 @@ fn past_funding(market: &Market, from: &Object<'_>) -> Result<Funding, Malformed
     Ok(Funding {
         instrument: market.instrument,
         ts_event: from.ms("fundingTime")?,
-        rate_ppm: from.rounded(name, PPM_SCALE, Rounding::ToZero)?,
+        rate_ppm: from.millionths(name)?,
         next: 0,
         interval_secs: 0,
     })
 }
 
-fn listings(product: Product, rows: &[Json<'_>]) -> Result<Vec<Listing>, Malformed> {
-    let mut all = Vec::new();
-    for row in rows {
+fn listings(
+    wire: &mut Wire,
+    product: Product,
+    rows: &[Json<'_>],
+) -> Result<Vec<Listing>, Malformed> {
+    readable(wire, "listings", rows.iter().copied(), |row| {
         let row = row.object()?;
         // A contract that is an amount of quote has no fixed size in base units.
-        if is_perpetual(product) && row.text_or_empty("ctType") != "linear" {
-            continue;
+        if is_perpetual(product) {
+            match row.text("ctType")?.as_ref() {
+                "linear" => {}
+                "inverse" => return Ok(None),
+                other => return Err(Malformed(format!("`ctType`: `{other}` is not known"))),
+            }
         }
-        all.push(listing(product, &row).map_err(|Malformed(error)| {
-            Malformed(format!("{}: {error}", row.text_or_empty("instId")))
-        })?);
-    }
-    Ok(all)
+        let named = |Malformed(why)| Malformed(format!("{}: {why}", row.text_or_empty("instId")));
+        listing(product, &row).map(Some).map_err(named)
+    })
 }
 
 fn listing(product: Product, row: &Object<'_>) -> Result<Listing, Malformed> {
-    let native = row.text("instId")?;
+    let native = row.word("instId")?;
     let huge = || Malformed("a contract beyond 38 digits".to_owned());
     let (base, quote, settle, contract) = if is_perpetual(product) {
         let mut words = native.split('-');
@@ -220,10 +282,10 @@ fn listing(product: Product, row: &Object<'_>) -> Result<Listing, Malformed> {
             Malformed("`instId` does not name a base and a quote asset".to_owned())
         })?;
         let contract = row.exact("ctVal")?.times(row.exact("ctMult")?).ok_or_else(huge)?;
-        (base.to_owned(), quote.to_owned(), row.text("settleCcy")?.into_owned(), contract)
+        (base.to_owned(), quote.to_owned(), row.word("settleCcy")?.into_owned(), contract)
     } else {
-        let quote = row.text("quoteCcy")?.into_owned();
-        (row.text("baseCcy")?.into_owned(), quote.clone(), quote, Exact::ONE)
+        let quote = row.word("quoteCcy")?.into_owned();
+        (row.word("baseCcy")?.into_owned(), quote.clone(), quote, Exact::ONE)
     };
     let in_base = |name: &str| -> Result<String, Malformed> {
         Ok(row.exact(name)?.times(contract).ok_or_else(huge)?.text())

@@ -4,15 +4,16 @@
 //! it. Sizes of perpetuals go out in contracts. Deliberately absent: anything near enough.
 
 use wickd_sdk::exchange::{
-    BarRange, Body, Failure, Market, Markets, NewOrder, Operation, OrderRef, Pair, Range, Request,
+    BarRange, Body, Failure, Market, Markets, NewOrder, Operation, OrderRef, Page, Pair, Range,
+    Request,
 };
-use wickd_sdk::{OrderKind, Product, Side, TimeInForce};
+use wickd_sdk::{InstrumentId, OrderKind, Product, Side, TimeInForce};
 
 use crate::{Config, INTERVALS, MarginMode, is_perpetual, kind};
 
 const MS_NS: u64 = 1_000_000;
 /// Most rows of most lists.
-const ROWS_MAX: u32 = 100;
+pub(crate) const ROWS_MAX: u32 = 100;
 /// Most public trades, bars of the present, and levels of a book.
 const TRADES_MAX: u32 = 500;
 const BARS_MAX: u32 = 300;
@@ -53,26 +54,22 @@ pub(crate) fn build(
         Operation::Positions(Product::Spot) => {
             return Err(Failure::Inexpressible("positions on spot: ask for balances".to_owned()));
         }
-        Operation::Order(order) => {
-            let market = markets.get(order.instrument)?;
-            read("trade/order", "order")
-                .query("instId", &market.native)
-                .query_some("clOrdId", &order.client_id)
-                .query_some("ordId", if order.client_id.is_empty() { &order.venue_id } else { "" })
-        }
-        Operation::OpenOrders(instrument) => {
-            of(read("trade/orders-pending", "orders-pending"), markets.get(*instrument)?)
-        }
+        Operation::Order(order) => match Page::of(order) {
+            Some(page) => order_page(markets.get(order.instrument)?, page.cursor),
+            None => order_read(markets.get(order.instrument)?, order),
+        },
+        Operation::OpenOrders(instrument) => of(pending(), markets.get(*instrument)?),
         Operation::OrderHistory(range) => {
             let market = markets.get(range.instrument)?;
-            since(of(read("trade/orders-history", "orders-history"), market), range)
+            since(of(history(), market), range)
         }
-        Operation::Fills(range) => {
-            since(of(read("trade/fills", "fills"), markets.get(range.instrument)?), range)
-        }
+        Operation::Fills(range) => since(of(fills(), markets.get(range.instrument)?), range),
         Operation::OrderFills(order) => {
-            of(read("trade/fills", "fills"), markets.get(order.instrument)?)
-                .query("ordId", &order.venue_id)
+            let request = of(fills(), markets.get(order.instrument)?);
+            match Page::of(order) {
+                None => request.query("ordId", &order.venue_id),
+                Some(page) => turned(request.query_some("ordId", page.venue_id), page.cursor),
+            }
         }
         other => return Err(other.unsupported()),
     };
@@ -82,6 +79,60 @@ pub(crate) fn build(
         request.headers.push(Pair { name, value: "1".to_owned() });
     }
     Ok(request)
+}
+
+/// Stands in a cursor for the list of open orders.
+pub(crate) const PENDING: &str = "pending";
+
+/// What a list is of, as a reference: what the first page's successors are asked under. Its cursor has
+/// no place yet.
+pub(crate) fn list_of(instrument: InstrumentId, cursor: &str) -> OrderRef {
+    let venue_id = format!("\n0\n{cursor}");
+    OrderRef { instrument, client_id: String::new(), venue_id }
+}
+
+/// The cursor of a list since a time: its beginning, in milliseconds.
+pub(crate) fn since_cursor(range: &Range) -> String {
+    (range.since / MS_NS).to_string()
+}
+
+/// The cursor of a later page: what the list is of, and the id before which the page begins.
+pub(crate) fn after_cursor(known: &str, id: &str) -> String {
+    let list = known.split_once('/').map_or(known, |(list, _)| list);
+    format!("{list}/{id}")
+}
+
+/// A page of a list: `begin` where the list has one, and `after`, which means older than.
+fn turned(request: Request, cursor: &str) -> Request {
+    let (list, after) = cursor.split_once('/').unwrap_or((cursor, ""));
+    let begin = if matches!(list, PENDING | "0") { "" } else { list };
+    request.query_some("begin", begin).query_some("after", after).query("limit", ROWS_MAX)
+}
+
+/// A later page of open orders, or of their history.
+fn order_page(market: &Market, cursor: &str) -> Request {
+    let list = if cursor.starts_with(PENDING) { pending() } else { history() };
+    turned(of(list, market), cursor)
+}
+
+fn order_read(market: &Market, order: &OrderRef) -> Request {
+    read("trade/order", "order")
+        .query("instId", &market.native)
+        .query_some("clOrdId", &order.client_id)
+        .query_some("ordId", if order.client_id.is_empty() { &order.venue_id } else { "" })
+}
+
+fn pending() -> Request {
+    read("trade/orders-pending", "orders-pending")
+}
+
+fn history() -> Request {
+    read("trade/orders-history", "orders-history")
+}
+
+/// Three months of fills; `trade/fills` has three days.
+fn fills() -> Request {
+    read("trade/fills-history", "fills")
 }
 
 fn read(path: &str, bucket: &str) -> Request {

@@ -137,13 +137,26 @@ impl Okx {
     }
 
     fn event(&self, wire: &mut Wire, socket: u32, event: &str, frame: &Object<'_>) {
-        let asked = frame.get("arg").and_then(|argument| argument.object().ok());
-        let asked = asked.and_then(|argument| {
-            let market = self.markets.named(&argument.text_or_empty("instId"), |_| true)?;
-            let topic = self::argument(market, &argument.text_or_empty("channel"));
-            self.plan.topic(socket, &topic)
+        let (code, msg) = (frame.text_or_empty("code"), frame.text_or_empty("msg"));
+        let why = format!("{code} {msg}");
+        let named = frame.get("arg").and_then(|argument| argument.object().ok()).map(|argument| {
+            (
+                argument.text_or_empty("channel").into_owned(),
+                argument.text_or_empty("instId").into_owned(),
+            )
         });
-        let why = format!("{} {}", frame.text_or_empty("code"), frame.text_or_empty("msg"));
+        // An error names its channel only in its text.
+        let named = named.or_else(|| {
+            let word = |name: &str| {
+                let rest = msg.split_once(name)?.1;
+                rest.split([',', ' ']).next().map(str::to_owned)
+            };
+            Some((word("channel:")?, word("instId:").unwrap_or_default()))
+        });
+        let asked = named.as_ref().and_then(|(channel, native)| {
+            let market = self.markets.named(native, |_| true)?;
+            self.plan.topic(socket, &self::argument(market, channel))
+        });
         match (event, asked) {
             ("login", _) => {
                 wire.send(socket, &format!(r#"{{"op":"subscribe","args":[{PRIVATE}]}}"#));
@@ -155,10 +168,16 @@ impl Okx {
                 accounts.for_each(|planned| wire.subscribed(planned.channel.id));
             }
             ("error", Some(planned)) => wire.refused(planned.channel.id, &why),
-            // It names no channel, so it is about all of them: a login, or a message misread.
-            ("error", None) => {
-                self.plan.of(socket).for_each(|planned| wire.refused(planned.channel.id, &why));
+            // A login, or a channel of the private socket: whoever trades has to know.
+            ("error", None) if named.is_some() || is_login(&code) => {
+                let accounts = self.plan.of(socket).filter(|planned| planned.topic.is_empty());
+                accounts.for_each(|planned| wire.refused(planned.channel.id, &why));
+                if named.is_some() {
+                    wire.unknown(&why);
+                }
             }
+            // It names no channel, and the others go on.
+            ("error", None) => wire.unknown(&why),
             // 64008: this server will restart.
             ("notice", _) => wire.reconnect(socket, &why),
             ("unsubscribe" | "channel-conn-count", _) => {}
@@ -206,6 +225,28 @@ impl Okx {
         }
         Ok(())
     }
+}
+
+/// Whether an error is about the login.
+fn is_login(code: &str) -> bool {
+    matches!(
+        code,
+        "60001"
+            | "60002"
+            | "60003"
+            | "60004"
+            | "60005"
+            | "60006"
+            | "60007"
+            | "60009"
+            | "60011"
+            | "60022"
+            | "60023"
+            | "60024"
+            | "60026"
+            | "60027"
+            | "60032"
+    )
 }
 
 /// The best level of each side; none where a side is empty.

@@ -52,7 +52,7 @@ fn every_example_adapter_holds_the_acceptance_list() {
         let output = wickd(&["adapter", "test", file]);
         let page = text(&output.stdout);
         assert_eq!(output.status.code(), Some(0), "{page}{}", text(&output.stderr));
-        assert!(page.contains(&format!("{name} 0.1.0 holds all 17 checks")), "{page}");
+        assert!(page.contains(&format!("{name} 0.1.0 holds all 18 checks")), "{page}");
         is_page(&page);
     }
 }
@@ -70,6 +70,7 @@ fn a_careless_adapter_is_told_each_fault_with_place_reason_and_fix() {
         ("replies", "create", "no fixture has an answer"),
         ("manifest", "ticker at GET /ticker", "`rset` is no HTTP endpoint"),
         ("signing", "create at POST /order", "not Trade"),
+        ("trades", "`describe`", "none is ever sent"),
         ("client-ids", "create on BTCUSDT", "does not carry"),
         ("numbers-out", "Limit order on BTCUSDT, price", "the request says"),
         ("numbers-in", "100.01 as 90071992547409.93", "it became 900719925474099"),

@@ -318,6 +318,23 @@ impl<'a> Object<'a> {
         self.get(name).and_then(|value| value.text().ok()).unwrap_or_default()
     }
 
+    /// A text that must be there and hold something.
+    ///
+    /// # Errors
+    /// It is missing, empty, or no text.
+    pub fn word(&self, name: &str) -> Result<Cow<'a, str>, Malformed> {
+        let text = self.text(name)?;
+        if text.is_empty() {
+            return Err(Malformed(format!("`{name}` is empty")));
+        }
+        Ok(text)
+    }
+
+    /// Whether the field is written at all, if only as `null`.
+    pub fn has(&self, name: &str) -> bool {
+        self.0.iter().any(|(known, _)| known == name)
+    }
+
     /// The fields of a field.
     ///
     /// # Errors
@@ -384,6 +401,33 @@ impl<'a> Object<'a> {
         self.read(name, Json::ms)
     }
 
+    /// Yes or no, as a word or a text; `None` where it is missing or `null`.
+    ///
+    /// # Errors
+    /// It is neither.
+    pub fn truth(&self, name: &str) -> Result<Option<bool>, Malformed> {
+        let truth = |value: Json<'a>| match value.token() {
+            "true" => Ok(true),
+            "false" => Ok(false),
+            other => Err(misread(other, "neither true nor false")),
+        };
+        self.get(name).map(|_| self.read(name, truth)).transpose()
+    }
+
+    /// A rate in millionths: rounded toward zero, but never to it.
+    ///
+    /// # Errors
+    /// It is missing, no number, or leaves an `i64`.
+    pub fn millionths(&self, name: &str) -> Result<i64, Malformed> {
+        const SCALE: u8 = 6;
+        let exact = self.exact(name)?;
+        match self.rounded(name, SCALE, Rounding::ToZero)? {
+            0 if exact.is_positive() => Ok(1),
+            0 if !exact.is_zero() => Ok(-1),
+            rate => Ok(rate),
+        }
+    }
+
     /// True only for `true`, as a word or a text.
     pub fn flag(&self, name: &str) -> bool {
         self.get(name).is_some_and(|value| value.token() == "true")
@@ -406,6 +450,26 @@ mod tests {
         assert!(odd.scaled("p", 2).unwrap_err().0.starts_with("`p`: `NaN`: not a plain decimal"));
         assert!(odd.ms("t").is_err());
         assert_eq!(odd.text("s").unwrap(), "ab");
+    }
+
+    #[test]
+    fn a_word_that_is_neither_yes_nor_no_is_no_answer() {
+        let all = Object::parse(br#"{"y":true,"n":"false","z":null,"o":"maybe","i":1}"#).unwrap();
+        assert_eq!(
+            ["y", "n", "z"].map(|name| all.truth(name).unwrap()),
+            [Some(true), Some(false), None]
+        );
+        assert!(all.truth("o").is_err() && all.truth("i").is_err());
+    }
+
+    #[test]
+    fn a_rate_is_never_rounded_to_nothing() {
+        let rates =
+            Object::parse(br#"{"a":"0.0001234","b":"1e-9","c":-0.0000001,"d":"0.0"}"#).unwrap();
+        assert_eq!(
+            ["a", "b", "c", "d"].map(|name| rates.millionths(name).unwrap()),
+            [123, 1, -1, 0]
+        );
     }
 
     #[test]

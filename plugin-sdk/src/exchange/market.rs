@@ -7,7 +7,7 @@
 use super::json::{Malformed, Object};
 use super::number::{self, Exact, Rounding};
 use super::{Failure, RawMarket};
-use crate::{InstrumentId, Product};
+use crate::{InstrumentId, Product, Side};
 
 /// A market the host trades: the venue's own name, the host's number and scales.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -89,14 +89,24 @@ impl Market {
         }
     }
 
+    /// The price of a fill. What a venue closes by itself it closes at prices finer than a market's: rounded
+    /// so that the fill looks no better than it is.
+    ///
+    /// # Errors
+    /// It is missing, or no number.
+    pub fn fill_px(&self, of: &Object<'_>, name: &str, side: Side) -> Result<i64, Malformed> {
+        let worse = if side == Side::Sell { Rounding::Down } else { Rounding::Up };
+        of.rounded(name, self.price_scale, worse)
+    }
+
     /// The average price of a position, which is finer than a price can be: rounded so that the
-    /// position looks no better than it is. Zero where the field is empty, as venues write of a
-    /// position that is flat.
+    /// position looks no better than it is. Zero where the field of a flat position is empty, as
+    /// venues write it.
     ///
     /// # Errors
     /// It is missing, or no number.
     pub fn entry(&self, of: &Object<'_>, name: &str, size: i64) -> Result<i64, Malformed> {
-        if of.text(name)?.is_empty() {
+        if size == 0 && of.text(name)?.is_empty() {
             return Ok(0);
         }
         let worse = if size < 0 { Rounding::Down } else { Rounding::Up };

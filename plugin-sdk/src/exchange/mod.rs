@@ -104,6 +104,7 @@ mod market;
 pub mod number;
 mod plan;
 mod request;
+mod rows;
 mod wire;
 
 use std::marker::PhantomData;
@@ -125,6 +126,7 @@ pub use market::{Market, Markets};
 pub use number::{Exact, Rounding};
 pub use plan::{Plan, Planned};
 pub use request::{Body, quoted};
+pub use rows::{PAGES_MAX, Page, every, readable};
 pub use wire::{Levels, Wire};
 
 /// The dialect of a venue.

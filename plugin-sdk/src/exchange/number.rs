@@ -186,6 +186,10 @@ fn digits(text: &str) -> Result<(i128, i32), DecimalError> {
         Some(rest) => (true, rest),
         None => (false, text),
     };
+    // A number that ends with its point was cut short.
+    if text.ends_with('.') {
+        return Err(DecimalError::Syntax);
+    }
     let (mut units, mut decimals, mut zeros, mut any, mut dot) = (0i128, 0, 0, false, false);
     for byte in text.bytes() {
         match byte {
@@ -240,7 +244,7 @@ fn fast(text: &[u8], scale: u8) -> Option<i64> {
     let (whole, rest) = text.split_at(whole);
     let decimals = match rest {
         [] => rest,
-        [b'.', decimals @ ..] => decimals,
+        [b'.', decimals @ ..] if !decimals.is_empty() => decimals,
         _ => return None,
     };
     let (kept, lost) = decimals.split_at(decimals.len().min(scale.into()));
@@ -293,9 +297,10 @@ mod tests {
             }
             assert_eq!(Exact::parse(text).unwrap().at(scale, Rounding::Exact), Ok(want), "{text}");
         }
-        for text in
-            ["", "NaN", "Infinity", "-", ".", "1e", "1e999", "--1", "+1", "1 ", "0x1", "1.2.3"]
-        {
+        for text in [
+            "", "NaN", "Infinity", "-", ".", "1e", "1e999", "--1", "+1", "1 ", "0x1", "1.2.3",
+            "25.",
+        ] {
             assert!(scaled(text, 4).is_err(), "{text:?} was taken");
         }
         assert_eq!(scaled("1.23456", 4), Err(DecimalError::Precision(4)));

@@ -52,10 +52,26 @@ pub struct Checked {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct SetUp {
+pub(super) struct SetUp {
     #[serde(default)]
     params: Vec<(String, Value)>,
     markets: Vec<RawMarket>,
+}
+
+impl SetUp {
+    /// What the folder `fixtures` of a plugin's crate says.
+    pub(super) fn read(plugin: &Path) -> Self {
+        let text = std::fs::read_to_string(plugin.join("fixtures/setup.json"));
+        let text = text.expect("setup.json can be read");
+        serde_json::from_str(&text).expect("setup.json holds params and markets")
+    }
+
+    /// An adapter that is set up so.
+    pub(super) fn adapter<E: Exchange>(&self) -> ExchangeTest<E> {
+        let params: Vec<_> =
+            self.params.iter().map(|(key, value)| (&**key, value.clone())).collect();
+        ExchangeTest::new(&params, &self.markets).expect("the adapter takes its set-up")
+    }
 }
 
 #[derive(Deserialize)]
@@ -134,9 +150,7 @@ pub fn check_fixtures<E: Exchange>(plugin: impl AsRef<Path>) -> Checked {
     };
     let manifest = read(&plugin.as_ref().join("plugin.yaml"));
     let folder = plugin.as_ref().join("fixtures");
-    let setup = read(&folder.join("setup.json"));
-    let setup: SetUp = serde_json::from_str(&setup).expect("setup.json holds params and markets");
-    let params: Vec<_> = setup.params.iter().map(|(key, value)| (&**key, value.clone())).collect();
+    let setup = SetUp::read(plugin.as_ref());
     let entries = folder.read_dir().expect("the folder is there");
     let mut files: Vec<_> = entries.map(|entry| entry.expect("an entry").path()).collect();
     files.retain(|file| file.extension().is_some_and(|it| it == "json"));
@@ -156,9 +170,7 @@ pub fn check_fixtures<E: Exchange>(plugin: impl AsRef<Path>) -> Checked {
                 let shown: String = case.get().chars().take(200).collect();
                 panic!("{name}: no step: {error} in {shown}")
             });
-            let adapter = ExchangeTest::<E>::new(&params, &setup.markets);
-            let adapter = adapter.expect("the adapter takes its set-up");
-            let mut run = Run::new(adapter, &manifest);
+            let mut run = Run::new(setup.adapter::<E>(), &manifest);
             steps.iter().for_each(|step| run.step(step));
             checked.cases += 1;
             checked.faults.extend(run.faults.into_iter().map(|fault| format!("{name}: {fault}")));

@@ -14,6 +14,7 @@ mod acceptance;
 mod capability;
 mod config;
 mod csv;
+mod damaged;
 mod exchange;
 mod fixtures;
 mod indicator;
@@ -22,6 +23,7 @@ mod strategy;
 
 pub use capability::{check_capabilities, throw};
 pub use csv::{MarketEvent, read_market, recorded_btc_usdt};
+pub use damaged::{Damage, RecordedList, check_broken_rows, check_damage, recorded_lists};
 pub use exchange::{ExchangeTest, btc_market, channel, response};
 pub use fixtures::{Checked, check_fixtures, recorded};
 pub use indicator::IndicatorTest;

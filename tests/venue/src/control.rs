@@ -6,7 +6,7 @@
 //! `GET` truth, limits, faults, clock · `POST` faults ([`Plan`]), clock `{skew_ms}`, rate
 //! `{events_per_s}`, pause, step `{events}`, fill `{client_id, qty}`, move `{product, price}`, order
 //! `{product, side, qty, price?, client_id?}`, transfer `{product, asset, amount}`, liquidate `{qty,
-//! origin}`, funding `{rate}`, fees `{fees}`, release, restart-books, disconnect.
+//! origin}`, funding `{rate}`, fees `{fees}`, expire-keys, release, restart-books, disconnect.
 
 use hyper::Method;
 use rust_decimal::Decimal;
@@ -168,6 +168,10 @@ fn act(hub: &Hub, call: &Call) -> Result<Value, String> {
         }
         (true, "release") => {
             hub.release();
+            done
+        }
+        (true, "expire-keys") => {
+            hub.expire_keys();
             done
         }
         (true, "restart-books") => {

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::engine::Rng;
+use crate::engine::{Rng, Sight};
 
 /// Rules that can stand at once.
 const RULES_MAX: usize = 100;
@@ -99,6 +99,11 @@ pub enum Fault {
         #[serde(default = "every_one")]
         one_in: u32,
     },
+    /// OKX and Bybit: an amendment is acknowledged, and the order stays as it was. OKX says so later, on
+    /// its private channel; Bybit says nothing.
+    AmendFailsLater,
+    /// OKX: the answer is that the order is under cancellation already; it is gone soon after.
+    AlreadyCancelling,
     /// The socket stays open and answers, but says nothing of the market or the account any more.
     Stale,
     /// One message is left out.
@@ -119,6 +124,17 @@ impl Fault {
         value.get("kind").and_then(|kind| kind.as_str()).unwrap_or("fault").to_owned()
     }
 
+    /// How a request is answered that suffers it; `None` where the fault is not in the answer's sense.
+    pub(crate) fn treatment(&self) -> Option<Treatment> {
+        let plain = Treatment::default();
+        Some(match self {
+            Self::Lag { ms, one_in } => Treatment { sight: Sight::lagging(*ms, *one_in), ..plain },
+            Self::AmendFailsLater => Treatment { amend_fails: true, ..plain },
+            Self::AlreadyCancelling => Treatment { cancel_pends: true, ..plain },
+            _ => return None,
+        })
+    }
+
     /// Whether it can happen to this route at all.
     fn fits(&self, route: Route) -> bool {
         match self {
@@ -126,11 +142,24 @@ impl Fault {
                 !route.is_socket()
             }
             Self::Lag { .. } => route == Route::Query,
+            Self::AmendFailsLater => route == Route::Amend,
+            Self::AlreadyCancelling => route == Route::Cancel,
             Self::Stale | Self::Gap | Self::Reorder | Self::Double => route.is_socket(),
             Self::Gzip { announced } => !(*announced && route.is_socket()),
             _ => true,
         }
     }
+}
+
+/// How one request is answered: honestly, by default.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Treatment {
+    /// What it finds of the orders.
+    pub sight: Sight,
+    /// An amendment is acknowledged and fails afterwards.
+    pub amend_fails: bool,
+    /// A cancellation is said to be under way already.
+    pub cancel_pends: bool,
 }
 
 /// When a fault happens.

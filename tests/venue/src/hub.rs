@@ -14,7 +14,7 @@ use tokio::sync::{broadcast, watch};
 
 use crate::Config;
 use crate::engine::{Engine, Event, Order, Refusal, Sight};
-use crate::faults::Faults;
+use crate::faults::{Faults, Treatment};
 use crate::limits::Meter;
 
 /// Events a slow listener may be behind before it is cut off.
@@ -113,6 +113,12 @@ impl Hub {
         work(&mut lock(&self.listen_keys))
     }
 
+    /// Ends every listen key, and has whoever listens with one told.
+    pub(crate) fn expire_keys(&self) {
+        self.listen_keys(BTreeMap::clear);
+        self.engine(Engine::end_sessions);
+    }
+
     pub(crate) fn listen(&self) -> broadcast::Receiver<Arc<Event>> {
         self.events.subscribe()
     }
@@ -164,21 +170,21 @@ impl Hub {
     }
 }
 
-/// The hub as one request sees it: all of the engine, or what a read that lags shows.
+/// The hub as one request sees it: as it is, or as a fault has it.
 pub(crate) struct View<'a> {
     hub: &'a Hub,
-    sight: Sight,
+    pub(crate) treatment: Treatment,
 }
 
 impl<'a> View<'a> {
-    pub(crate) fn new(hub: &'a Hub, sight: Sight) -> Self {
-        Self { hub, sight }
+    pub(crate) fn new(hub: &'a Hub, treatment: Treatment) -> Self {
+        Self { hub, treatment }
     }
 
     /// [`Hub::engine`] with this view's sight.
     pub(crate) fn engine<T>(&self, work: impl FnOnce(&mut Engine) -> T) -> T {
         self.hub.engine(|engine| {
-            engine.sight = self.sight;
+            engine.sight = self.treatment.sight;
             let result = work(engine);
             engine.sight = Sight::default();
             result

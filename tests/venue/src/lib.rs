@@ -1,6 +1,8 @@
-//! A venue to test against: HTTP and WebSocket on loopback, three dialects, one matching engine.
+//! A venue to test against: HTTP and WebSocket on loopback, three dialects and a plain one, one
+//! matching engine.
 //!
-//! Comes in: a [`Config`], and requests signed as Binance, OKX or Bybit want them. Goes out:
+//! Comes in: a [`Config`], and requests signed as Binance, OKX, Bybit or a
+//! plain venue want them. Goes out:
 //! answers and streams as those venues send them, faults on demand ([`Plan`]), and what really
 //! happened ([`Truth`]). Deliberately absent: every crate of the daemon. The venue is the other
 //! side and must not share its mistakes.
@@ -20,6 +22,7 @@ mod faults;
 mod hub;
 mod limits;
 mod okx;
+mod plain;
 mod server;
 mod socket;
 
@@ -205,6 +208,12 @@ impl Venue {
     /// Pays funding on the position at a rate, and gives what the wallet received.
     pub fn pay_funding(&self, rate: Decimal) -> Decimal {
         self.hub.engine(|engine| engine.pay_funding(rate))
+    }
+
+    /// Ends every listen key before its time. Who listens is told so, and then hears nothing more on a
+    /// socket that stays open.
+    pub fn expire_keys(&self) {
+        self.hub.expire_keys();
     }
 
     /// Sets what fees are paid in.

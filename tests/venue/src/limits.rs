@@ -21,6 +21,8 @@ pub struct Limits {
     pub binance_perp_weight: u64,
     /// Binance spot, orders per wall-clock ten seconds and account.
     pub binance_spot_orders: u64,
+    /// Binance spot, orders per wall-clock day and account.
+    pub binance_spot_orders_day: u64,
     /// Binance USD-M, orders per wall-clock ten seconds and account.
     pub binance_perp_orders: u64,
     /// Binance USD-M, orders per wall-clock minute and account.
@@ -53,6 +55,7 @@ impl Default for Limits {
             binance_spot_weight: 6_000,
             binance_perp_weight: 2_400,
             binance_spot_orders: 100,
+            binance_spot_orders_day: 200_000,
             binance_perp_orders: 300,
             binance_perp_orders_minute: 1_200,
             binance_strikes: 5,

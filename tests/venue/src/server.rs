@@ -15,10 +15,9 @@ use hyper::{Method, Request, Response, StatusCode, service::service_fn};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 
-use crate::engine::Sight;
-use crate::faults::{Fault, Route};
+use crate::faults::{Fault, Route, Treatment};
 use crate::hub::{Hub, View};
-use crate::{binance, bybit, control, damage, okx, socket};
+use crate::{binance, bybit, control, damage, okx, plain, socket};
 
 /// Bytes of a request's body; the largest honest one is a few hundred.
 const BODY_MAX: usize = 64 * 1024;
@@ -113,7 +112,7 @@ async fn serve(hub: Arc<Hub>, mut request: Request<Incoming>) -> Result<Response
         Some(Fault::DropRequest) => Err(Broken),
         Some(Fault::Status { code, accepted, retry_after_s, body }) => {
             if accepted {
-                dialect.answer(&hub, &call, Sight::default());
+                dialect.answer(&hub, &call, Treatment::default());
             }
             let page = "<html><body><h1>Bad gateway</h1></body></html>".to_owned();
             let mut reply = Reply::new(code, body.unwrap_or(page));
@@ -122,10 +121,10 @@ async fn serve(hub: Arc<Hub>, mut request: Request<Incoming>) -> Result<Response
             Ok(whole(reply))
         }
         Some(Fault::Hold { done }) => hold(hub, dialect, call, done).await,
-        Some(Fault::Lag { ms, one_in }) => {
-            Ok(whole(dialect.answer(&hub, &call, Sight::lagging(ms, one_in))))
+        fault => {
+            let treatment = fault.as_ref().and_then(Fault::treatment).unwrap_or_default();
+            harm(dialect.answer(&hub, &call, treatment), fault)
         }
-        fault => harm(dialect.answer(&hub, &call, Sight::default()), fault),
     }
 }
 
@@ -137,7 +136,7 @@ async fn hold(
     done: bool,
 ) -> Result<Response<Body>, Broken> {
     let held = tokio::spawn(async move {
-        let answer = || dialect.answer(&hub, &call, Sight::default());
+        let answer = || dialect.answer(&hub, &call, Treatment::default());
         let early = done.then(answer);
         hub.wait_for_release().await;
         early.unwrap_or_else(answer)
@@ -151,6 +150,7 @@ enum Dialect {
     Binance,
     Okx,
     Bybit,
+    Plain,
 }
 
 impl Dialect {
@@ -160,6 +160,7 @@ impl Dialect {
             ("/v5/", Self::Bybit),
             ("/api/v3/", Self::Binance),
             ("/fapi/", Self::Binance),
+            ("/v1/", Self::Plain),
         ]
         .into_iter()
         .find_map(|(prefix, dialect)| path.starts_with(prefix).then_some(dialect))
@@ -170,15 +171,17 @@ impl Dialect {
             Self::Binance => binance::route(&call.method, &call.path),
             Self::Okx => okx::route(&call.method, &call.path),
             Self::Bybit => bybit::route(&call.method, &call.path),
+            Self::Plain => plain::route(&call.method, &call.path),
         }
     }
 
-    fn answer(self, hub: &Hub, call: &Call, sight: Sight) -> Reply {
-        let view = View::new(hub, sight);
+    fn answer(self, hub: &Hub, call: &Call, treatment: Treatment) -> Reply {
+        let view = View::new(hub, treatment);
         match self {
             Self::Binance => binance::answer(&view, call),
             Self::Okx => okx::answer(&view, call),
             Self::Bybit => bybit::answer(&view, call),
+            Self::Plain => plain::answer(&view, call),
         }
     }
 }

@@ -11,6 +11,7 @@ use hyper::body::Incoming;
 use hyper::header::SEC_WEBSOCKET_KEY;
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
+use serde_json::Value;
 use tokio::io::AsyncWriteExt;
 use tokio::sync::broadcast::{self, error::RecvError};
 use tokio_tungstenite::WebSocketStream;
@@ -19,7 +20,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message};
 
-use crate::engine::Event;
+use crate::engine::{Event, Rng};
 use crate::faults::{Fault, Route};
 use crate::hub::Hub;
 use crate::limits::{Meter, Window};
@@ -28,6 +29,8 @@ use crate::{binance, bybit, damage, okx};
 
 /// Bytes of a client's message.
 const MESSAGE_MAX: usize = 64 * 1024;
+/// Messages that are made of waiting events before they are sent.
+const EVENTS_AT_ONCE_MAX: usize = 64;
 /// Pings without a pong before the venue hangs up.
 const PINGS_MISSED_MAX: u32 = 3;
 
@@ -59,9 +62,13 @@ pub(crate) trait Session: Send {
     fn hear(&mut self, hub: &Hub, text: &str) -> Said;
     /// What the client is to hear of an event.
     fn tell(&mut self, hub: &Hub, event: &Event) -> Vec<String>;
-    /// Whether the venue still knows who this is; asked with every ping.
-    fn is_welcome(&self, _hub: &Hub) -> bool {
-        true
+    /// What the client is to hear without an event; asked with every ping.
+    fn remind(&mut self, _hub: &Hub) -> Vec<String> {
+        Vec::new()
+    }
+    /// Two messages as one, where the venue may put their rows together.
+    fn join(&self, _first: &str, _second: &str) -> Option<String> {
+        None
     }
 }
 
@@ -116,6 +123,7 @@ async fn run(
     ping.tick().await;
     let mut meter = Meter::default();
     let mut unanswered = 0;
+    let mut rng = Rng::new(hub.config.seed);
     loop {
         tokio::select! {
             // The market comes last, or a fast one would starve the rest.
@@ -143,21 +151,69 @@ async fn run(
                 }
             }
             _ = ping.tick() => {
-                if unanswered >= PINGS_MISSED_MAX || !session.is_welcome(hub) {
+                if unanswered >= PINGS_MISSED_MAX {
                     return line.close(CloseCode::Policy, "disconnected").await;
                 }
                 unanswered += 1;
                 line.socket.send(Message::Ping(hub.now_ms().to_string().into())).await?;
+                for text in session.remind(hub) {
+                    line.deliver(hub, session.route(), text).await?;
+                }
             }
             event = events.recv() => match event {
-                Ok(event) => for text in session.tell(hub, &event) {
-                    line.deliver(hub, session.route(), text).await?;
-                },
+                Ok(event) => {
+                    let texts = told(hub, &mut *session, &mut events, &event);
+                    for text in joined(&*session, &mut rng, texts) {
+                        line.deliver(hub, session.route(), text).await?;
+                    }
+                }
                 Err(RecvError::Lagged(_)) => return line.close(CloseCode::Policy, "slow reader").await,
                 Err(RecvError::Closed) => return Ok(()),
             },
         }
     }
+}
+
+/// What is said of an event, and of those that wait behind it.
+fn told(
+    hub: &Hub,
+    session: &mut dyn Session,
+    events: &mut broadcast::Receiver<Arc<Event>>,
+    event: &Event,
+) -> Vec<String> {
+    let mut texts = session.tell(hub, event);
+    // Behind by more than the channel holds is told by the next read only: it is left to it.
+    while texts.len() < EVENTS_AT_ONCE_MAX
+        && !events.is_empty()
+        && events.len() < EVENTS_AT_ONCE_MAX
+    {
+        let Ok(event) = events.try_recv() else { break };
+        texts.extend(session.tell(hub, &event));
+    }
+    texts
+}
+
+/// Neighbours as one message where the venue may send them so, and a coin says that it does.
+fn joined(session: &dyn Session, rng: &mut Rng, texts: Vec<String>) -> Vec<String> {
+    let mut joined: Vec<String> = Vec::with_capacity(texts.len());
+    for text in texts {
+        let both = joined.last().and_then(|last| session.join(last, &text));
+        match (both.filter(|_| rng.below(2) == 0), joined.last_mut()) {
+            (Some(both), Some(last)) => *last = both,
+            _ => joined.push(text),
+        }
+    }
+    joined
+}
+
+/// Two messages with the same `names` whose `data` is a list, as one with the rows of both.
+pub(crate) fn join_rows(names: &[&str], first: &str, second: &str) -> Option<String> {
+    let mut first: Value = serde_json::from_str(first).ok()?;
+    let mut second: Value = serde_json::from_str(second).ok()?;
+    let alike = names.iter().all(|name| first.get(name) == second.get(name));
+    let (rows, more) = (first.get_mut("data")?.as_array_mut()?, second.get_mut("data")?);
+    rows.append(more.as_array_mut().filter(|_| alike)?);
+    Some(first.to_string())
 }
 
 impl Line {

@@ -121,6 +121,28 @@ fn is_private(operation: &Operation) -> bool {
 }
 
 /// The step of the bars that are asked for.
+/// What the engine asks for before and after every order: without one of these none ever leaves.
+const NEEDED: [&str; 4] = ["instruments", "cancel", "order", "order-fills"];
+
+/// An adapter that declares orders has everything without which the engine never sends one.
+pub(super) fn trades(described: &Description, check: &mut Check) {
+    if !described.operations.iter().any(|known| known == "create") {
+        return;
+    }
+    let fix = "write it, or do not declare `create`";
+    for needed in NEEDED {
+        let is_there = described.operations.iter().any(|known| known == needed);
+        let reason = format!("orders are declared and `{needed}` is not: none is ever sent");
+        check.hold(is_there, "`describe`", &reason, fix);
+    }
+    let has = |kind: ChannelKind| described.channels.contains(&kind);
+    let prices = has(ChannelKind::Quotes) || has(ChannelKind::Depth);
+    let reason = "orders are declared, and neither quotes nor books: nothing is decided on";
+    check.hold(prices, "`describe`", reason, fix);
+    let reason = "orders are declared and the account's channel is not: no plan is made with it";
+    check.hold(has(ChannelKind::Account), "`describe`", reason, fix);
+}
+
 pub(super) fn step_secs(described: &Description) -> u32 {
     described.bar_secs.first().copied().unwrap_or(60)
 }

@@ -145,6 +145,9 @@ fn examine(bench: &Bench<'_>, cases: &[Case], damaged: u32, bar: &ProgressBar) -
     let mut checks = vec![describe];
     checks.extend(recorded(bench, cases, &described, each("recorded talk")));
     checks.extend(requests(bench, cases, &described));
+    let mut trades = Check::new("trades", "what the engine needs for an order is all there");
+    probes::trades(&described, &mut trades);
+    checks.push(trades);
     let mut ids = Check::new("client-ids", "orders carry the house's client ids as they are");
     on_fresh(bench, &mut ids, |live, check| client_ids(bench, live, &described, check));
     let mut out = Check::new("numbers-out", "prices and sizes are said exactly or refused");

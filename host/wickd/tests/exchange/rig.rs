@@ -55,6 +55,12 @@ pub(crate) const BYBIT: Dialect = Dialect {
     fields: "{key: key, secret: secretsecret}",
 };
 
+pub(crate) const PLAIN: Dialect = Dialect {
+    adapter: "generic-rest",
+    endpoints: &[("rest", "http://{}")],
+    fields: "{key: key, secret: secretsecret}",
+};
+
 /// A venue with a daemon's folder beside it.
 pub(crate) struct Rig {
     pub(crate) stage: Stage,

@@ -22,7 +22,8 @@ pub(super) fn spot(hub: &View<'_>, product: Product, _: &Params) -> Answer {
     Ok(json!({"makerCommission": 10, "takerCommission": 10, "buyerCommission": 0,
         "sellerCommission": 0, "commissionRates": {"maker": rate(rules.maker_fee),
             "taker": rate(rules.taker_fee), "buyer": "0.00000000", "seller": "0.00000000"},
-        "canTrade": true, "canWithdraw": false, "canDeposit": false, "accountType": "SPOT",
+        "canTrade": true, "canWithdraw": false, "canDeposit": false, "brokered": false,
+        "requireSelfTradePrevention": false, "preventSor": false, "accountType": "SPOT",
         "updateTime": hub.now_ms(), "balances": balances.collect::<Value>(),
         "permissions": ["SPOT"], "uid": 1}))
 }
@@ -56,10 +57,19 @@ pub(super) fn perp(hub: &View<'_>, _: Product, _: &Params) -> Answer {
         let margin = number(Product::Perp, margin);
         let positions =
             if held.qty.is_zero() { json!([]) } else { json!([position(engine, now_ms)]) };
-        Ok(json!({"totalWalletBalance": balance, "totalUnrealizedProfit": unrealised,
-            "totalMarginBalance": margin, "availableBalance": available, "canTrade": true,
+        let initial = number(Product::Perp, held.cost.abs() / Decimal::from(LEVERAGE));
+        Ok(json!({"totalInitialMargin": initial, "totalMaintMargin": "0",
+            "totalPositionInitialMargin": initial, "totalOpenOrderInitialMargin": "0",
+            "totalCrossWalletBalance": balance, "totalCrossUnPnl": unrealised,
+            "maxWithdrawAmount": available, "totalWalletBalance": balance,
+            "totalUnrealizedProfit": unrealised, "totalMarginBalance": margin,
+            "availableBalance": available, "canTrade": true,
             "assets": [{"asset": "USDT", "walletBalance": balance, "unrealizedProfit": unrealised,
-                "marginBalance": margin, "availableBalance": available, "updateTime": now_ms}],
+                "marginBalance": margin, "initialMargin": initial, "maintMargin": "0",
+                "positionInitialMargin": initial, "openOrderInitialMargin": "0",
+                "crossWalletBalance": balance, "crossUnPnl": unrealised,
+                "maxWithdrawAmount": available, "availableBalance": available,
+                "updateTime": now_ms}],
             "positions": positions}))
     })
 }
@@ -85,8 +95,15 @@ pub(super) fn every_position(hub: &View<'_>, _: Product, params: &Params) -> Ans
 
 /// Version 3 lists only what is held.
 pub(super) fn positions(hub: &View<'_>, product: Product, params: &Params) -> Answer {
-    let is_flat = hub.engine(|engine| engine.account().position.qty.is_zero());
-    if is_flat { Ok(json!([])) } else { every_position(hub, product, params) }
+    if hub.engine(|engine| engine.account().position.qty.is_zero()) {
+        return Ok(json!([]));
+    }
+    let mut all = every_position(hub, product, params)?;
+    // Leverage and margin mode are the other endpoint's.
+    for row in all.as_array_mut().into_iter().flatten().filter_map(Value::as_object_mut) {
+        row.retain(|name, _| !matches!(name.as_str(), "leverage" | "marginType"));
+    }
+    Ok(all)
 }
 
 pub(super) fn dual(_: &View<'_>, _: Product, _: &Params) -> Answer {

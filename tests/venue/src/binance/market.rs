@@ -7,7 +7,7 @@ use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
 use super::words::{self, SYMBOL, number};
-use super::{Answer, Fail, Params};
+use super::{Answer, Fail, Params, rules};
 use crate::engine::{Candle, Funding, MINUTE_MS, Product, Side, Trade};
 use crate::hub::View;
 
@@ -21,14 +21,14 @@ pub(super) fn time(hub: &View<'_>, _: Product, _: &Params) -> Answer {
 
 pub(super) fn info(hub: &View<'_>, product: Product, params: &Params) -> Answer {
     params.symbol()?;
-    let rules = hub.engine(|engine| engine.rules(product).clone());
+    let of = hub.engine(|engine| engine.rules(product).clone());
     let text = |value| number(product, value);
     let lot = |name| {
-        json!({"filterType": name, "minQty": text(rules.step), "maxQty": text(rules.max_qty),
-            "stepSize": text(rules.step)})
+        json!({"filterType": name, "minQty": text(of.step), "maxQty": text(of.max_qty),
+            "stepSize": text(of.step)})
     };
-    let price = json!({"filterType": "PRICE_FILTER", "minPrice": text(rules.tick),
-        "maxPrice": text(Decimal::from(1_000_000)), "tickSize": text(rules.tick)});
+    let price = json!({"filterType": "PRICE_FILTER", "minPrice": text(of.tick),
+        "maxPrice": text(Decimal::from(1_000_000)), "tickSize": text(of.tick)});
     let limits = &hub.config.limits;
     let limit = |kind: &str, interval: &str, number: u64, limit: u64| json!({"rateLimitType": kind, "interval": interval, "intervalNum": number, "limit": limit});
     let mut symbol =
@@ -39,14 +39,24 @@ pub(super) fn info(hub: &View<'_>, product: Product, params: &Params) -> Answer 
                 "orderTypes": ["LIMIT", "LIMIT_MAKER", "MARKET"], "quoteOrderQtyMarketAllowed": true,
                 "isSpotTradingAllowed": true, "isMarginTradingAllowed": false,
                 "cancelReplaceAllowed": true, "permissions": [], "permissionSets": [["SPOT"]],
+                "baseCommissionPrecision": 8, "quoteCommissionPrecision": 8, "icebergAllowed": false,
+                "ocoAllowed": false, "otoAllowed": false, "opoAllowed": false,
+                "allowTrailingStop": false, "amendAllowed": false, "pegInstructionsAllowed": false,
                 "defaultSelfTradePreventionMode": "EXPIRE_MAKER",
                 "allowedSelfTradePreventionModes": ["EXPIRE_MAKER"],
-                "filters": [price, lot("LOT_SIZE"), {"filterType": "NOTIONAL",
-                    "minNotional": text(rules.min_notional), "applyMinToMarket": true,
+                "filters": [price, lot("LOT_SIZE"), rules::filters(product)[0],
+                    {"filterType": "MARKET_LOT_SIZE", "minQty": "0.00000000",
+                    "maxQty": text(of.max_qty), "stepSize": "0.00000000"},
+                    {"filterType": "ICEBERG_PARTS", "limit": 10},
+                    {"filterType": "MAX_NUM_ORDERS", "maxNumOrders": 200},
+                    {"filterType": "MAX_NUM_ALGO_ORDERS", "maxNumAlgoOrders": 5},
+                    {"filterType": "NOTIONAL",
+                    "minNotional": text(of.min_notional), "applyMinToMarket": true,
                     "maxNotional": "9000000.00000000", "applyMaxToMarket": false, "avgPriceMins": 5}]}),
             json!([
                 limit("REQUEST_WEIGHT", "MINUTE", 1, limits.binance_spot_weight),
-                limit("ORDERS", "SECOND", 10, limits.binance_spot_orders)
+                limit("ORDERS", "SECOND", 10, limits.binance_spot_orders),
+                limit("ORDERS", "DAY", 1, limits.binance_spot_orders_day)
             ]),
         ),
         Product::Perp => (
@@ -55,8 +65,8 @@ pub(super) fn info(hub: &View<'_>, product: Product, params: &Params) -> Answer 
                 "quotePrecision": 8, "underlyingType": "COIN", "onboardDate": 1_569_398_400_000_i64,
                 "deliveryDate": 4_133_404_800_000_i64, "orderTypes": ["LIMIT", "MARKET"],
                 "timeInForce": ["GTC", "IOC", "FOK", "GTX"],
-                "filters": [price, lot("LOT_SIZE"), lot("MARKET_LOT_SIZE"),
-                    {"filterType": "MIN_NOTIONAL", "notional": text(rules.min_notional)}]}),
+                "filters": [price, lot("LOT_SIZE"), lot("MARKET_LOT_SIZE"), rules::filters(product)[0],
+                    {"filterType": "MIN_NOTIONAL", "notional": text(of.min_notional)}]}),
             json!([
                 limit("REQUEST_WEIGHT", "MINUTE", 1, limits.binance_perp_weight),
                 limit("ORDERS", "SECOND", 10, limits.binance_perp_orders),
@@ -67,8 +77,30 @@ pub(super) fn info(hub: &View<'_>, product: Product, params: &Params) -> Answer 
     if let (Some(symbol), Value::Object(more)) = (symbol.as_object_mut(), more) {
         symbol.extend(more);
     }
-    Ok(json!({"timezone": "UTC", "serverTime": hub.now_ms(), "rateLimits": rates,
-        "exchangeFilters": [], "symbols": [symbol]}))
+    let symbols = match params.symbol()? {
+        Some(_) => json!([symbol]),
+        None => json!([symbol, not_trading(symbol.clone(), product)]),
+    };
+    let mut info = json!({"timezone": "UTC", "serverTime": hub.now_ms(), "rateLimits": rates,
+        "exchangeFilters": [], "symbols": symbols});
+    if product == Product::Perp {
+        info["assets"] = json!([{"asset": "USDT", "marginAvailable": true,
+            "autoAssetExchange": "-10000"}]);
+    }
+    Ok(info)
+}
+
+/// A market that is listed and does not trade.
+fn not_trading(mut symbol: Value, product: Product) -> Value {
+    let status = if product == Product::Spot { "BREAK" } else { "SETTLING" };
+    for (name, value) in
+        [("symbol", "OLDUSDT"), ("pair", "OLDUSDT"), ("baseAsset", "OLD"), ("status", status)]
+    {
+        if symbol.get(name).is_some() {
+            symbol[name] = value.into();
+        }
+    }
+    symbol
 }
 
 pub(super) fn depth(hub: &View<'_>, product: Product, params: &Params) -> Answer {
@@ -88,9 +120,14 @@ pub(super) fn trades(hub: &View<'_>, product: Product, params: &Params) -> Answe
     params.need_symbol()?;
     let limit = params.limit(500, 1_000)?;
     let render = |trade: &Trade| {
-        json!({"id": trade.id, "price": number(product, trade.price), "qty": number(product, trade.qty),
-            "quoteQty": number(product, trade.price * trade.qty), "time": trade.time_ms,
-            "isBuyerMaker": trade.taker == Side::Sell, "isBestMatch": true})
+        let mut row = json!({"id": trade.id, "price": number(product, trade.price),
+            "qty": number(product, trade.qty), "quoteQty": number(product, trade.price * trade.qty),
+            "time": trade.time_ms, "isBuyerMaker": trade.taker == Side::Sell});
+        match product {
+            Product::Spot => row["isBestMatch"] = true.into(),
+            Product::Perp => row["isRPITrade"] = false.into(),
+        }
+        row
     };
     Ok(hub.engine(|engine| engine.trades(product, limit)).iter().map(render).collect())
 }
@@ -101,8 +138,14 @@ pub(super) fn agg_trades(hub: &View<'_>, product: Product, params: &Params) -> A
     let limit = params.limit(500, 1_000)?;
     let from = params.number("fromId")?.and_then(|id| u64::try_from(id).ok());
     let render = |trade: &Trade| {
-        json!({"a": trade.id, "p": number(product, trade.price), "q": number(product, trade.qty),
-            "f": trade.id, "l": trade.id, "T": trade.time_ms, "m": trade.taker == Side::Sell})
+        let mut row = json!({"a": trade.id, "p": number(product, trade.price),
+            "q": number(product, trade.qty), "f": trade.id, "l": trade.id, "T": trade.time_ms,
+            "m": trade.taker == Side::Sell});
+        match product {
+            Product::Spot => row["M"] = true.into(),
+            Product::Perp => row["nq"] = number(product, trade.qty).into(),
+        }
+        row
     };
     let trades =
         hub.engine(|engine| engine.trades(product, if from.is_some() { 1_000 } else { limit }));
@@ -180,6 +223,13 @@ pub(super) fn day_ticker(hub: &View<'_>, product: Product, params: &Params) -> A
         "lastPrice": text(day.close), "openPrice": text(day.open), "highPrice": text(day.high),
         "lowPrice": text(day.low), "volume": text(day.volume), "quoteVolume": text(day.turnover),
         "openTime": day.open_ms, "closeTime": hub.now_ms(), "count": day.trades});
+    let trades = hub.engine(|engine| engine.trades(product, 1_000));
+    ticker["lastQty"] = text(trades.last().map(|trade| trade.qty).unwrap_or_default()).into();
+    ticker["firstId"] = trades.first().map_or(-1, |trade| trade.id as i64).into();
+    ticker["lastId"] = trades.last().map_or(-1, |trade| trade.id as i64).into();
+    if product == Product::Spot {
+        ticker["prevClosePrice"] = text(day.open).into();
+    }
     if let Some(quote) = quote.filter(|_| product == Product::Spot) {
         for (name, value) in [
             ("bidPrice", quote.bid),

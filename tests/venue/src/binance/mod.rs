@@ -8,6 +8,7 @@ mod account;
 mod market;
 mod orders;
 mod private;
+mod rules;
 mod streams;
 mod words;
 
@@ -68,6 +69,10 @@ impl Params {
         let fields =
             |text: &str| form_urlencoded::parse(text.as_bytes()).into_owned().collect::<Vec<_>>();
         Self([fields(query), fields(body)].concat())
+    }
+
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|(name, _)| name.as_str())
     }
 
     pub(super) fn get(&self, name: &str) -> Option<&str> {
@@ -327,6 +332,7 @@ pub(crate) fn answer(hub: &View<'_>, call: &Call) -> Reply {
     let counted = count(hub, endpoint, &params, &mut headers);
     let answer = counted
         .and_then(|()| prove(hub, endpoint, call, &params))
+        .and_then(|()| rules::all_read(endpoint.path, &params))
         .and_then(|()| count_order(hub, endpoint, &mut headers))
         .and_then(|()| (endpoint.act)(hub, endpoint.product, &params));
     let mut reply = match answer {
@@ -363,6 +369,7 @@ fn count(
     let weight = weight(endpoint, params);
     let charge =
         hub.meter(|meter| meter.charge(name, Window::Fixed(60_000), limit, weight, now_ms));
+    headers.push(("x-mbx-used-weight", charge.used.to_string()));
     headers.push(("x-mbx-used-weight-1m", charge.used.to_string()));
     if charge.is_over && charge.strikes > limits.binance_strikes {
         let until_ms = now_ms + limits.binance_ban_ms;
@@ -392,7 +399,15 @@ fn count_order(
     }
     let (now_ms, limits) = (hub.now_ms(), &hub.config.limits);
     let windows: &[_] = match endpoint.product {
-        Spot => &[("binance spot orders", "x-mbx-order-count-10s", 10, limits.binance_spot_orders)],
+        Spot => &[
+            ("binance spot orders", "x-mbx-order-count-10s", 10, limits.binance_spot_orders),
+            (
+                "binance spot orders 1d",
+                "x-mbx-order-count-1d",
+                86_400,
+                limits.binance_spot_orders_day,
+            ),
+        ],
         Perp => &[
             ("binance perp orders", "x-mbx-order-count-10s", 10, limits.binance_perp_orders),
             (

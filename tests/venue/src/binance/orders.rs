@@ -7,7 +7,7 @@ use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
 use super::words::{self, SYMBOL, number};
-use super::{Fail, Params};
+use super::{Fail, Params, rules};
 use crate::engine::{Amount, Fill, Kind, NewOrder, Order, Product, Refusal, Side, Tif};
 use crate::hub::Hub;
 
@@ -110,6 +110,7 @@ pub(super) fn asked(hub: &Hub, product: Product, params: &Params) -> Result<NewO
         let text = format!("Order's position side {side} does not match user's setting.");
         return Err(Fail::new(-4061, text));
     }
+    rules::check(hub, product, params, (kind, side, price))?;
     Ok(NewOrder {
         client_id: client_id(params, product, hub)?,
         product,
@@ -120,7 +121,8 @@ pub(super) fn asked(hub: &Hub, product: Product, params: &Params) -> Result<NewO
         amount,
         reduce_only: !spot && params.get("reduceOnly") == Some("true"),
         refuse_taking_post_only: true,
-        client_id_reusable: spot,
+        // Unique among the open orders only.
+        client_id_reusable: true,
     })
 }
 

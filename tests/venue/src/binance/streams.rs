@@ -1,8 +1,8 @@
 //! Streams: market data by subscription, user data by listen key (USD-M) or by the spot ws-api.
 //!
 //! Comes in: clients' messages and the engine's events. Goes out: the venue's stream messages.
-//! Deliberately absent: partial-book streams, bars of other than one minute (refused when asked
-//! for), and orders over ws-api.
+//! Deliberately absent: partial-book streams, bars of other than one minute (silent when asked for),
+//! and orders over ws-api.
 
 use std::collections::BTreeSet;
 
@@ -52,7 +52,7 @@ pub(super) fn session(hub: &Hub, path: &str, query: &str) -> Option<Box<dyn Sess
         let key = params.get("listenKey").unwrap_or(listed).to_owned();
         let now_ms = hub.now_ms();
         let lives = hub.listen_keys(|keys| keys.get(&key).is_some_and(|ends_ms| *ends_ms > now_ms));
-        return lives.then(|| Box::new(PerpUser { key }) as Box<dyn Session>);
+        return lives.then(|| Box::new(PerpUser { key, is_over: false }) as Box<dyn Session>);
     }
     let listed = if is_combined { params.get("streams").unwrap_or_default() } else { listed };
     let streams = listed.split('/').filter(|name| !name.is_empty()).map(str::to_owned).collect();
@@ -68,25 +68,13 @@ struct Public {
 }
 
 impl Public {
-    /// Whether the name is one of the venue's at all, wherever it is served.
-    fn is_known(&self, name: &str) -> bool {
-        let Some((symbol, stream)) = name.split_once('@') else { return false };
-        let (topic, detail) = split(stream);
-        let plain = match topic {
-            "kline" => detail == "1m",
-            "depth" => matches!(detail, "" | "100ms"),
-            "markPrice" => matches!(detail, "" | "1s") && self.product == Product::Perp,
-            "trade" => detail.is_empty() && self.product == Product::Spot,
-            "aggTrade" | "bookTicker" | "ticker" => detail.is_empty(),
-            _ => false,
-        };
-        symbol == "btcusdt" && plain
-    }
-
-    /// The subscribed names of a topic, where this address serves it.
+    /// The subscribed names of a topic, where this address serves it: only of the symbol there is.
     fn names(&self, topic: &str) -> Vec<&String> {
         let of_topic = |name: &&String| {
-            name.split_once('@').is_some_and(|(_, stream)| split(stream).0 == topic)
+            name.split_once('@').is_some_and(|(symbol, stream)| {
+                let (of, detail) = split(stream);
+                symbol == "btcusdt" && of == topic && is_served(topic, detail)
+            })
         };
         if self.serves.contains(&topic) {
             self.streams.iter().filter(of_topic).collect()
@@ -102,6 +90,25 @@ impl Public {
             false => data().to_string(),
         };
         names.iter().map(wrap).collect()
+    }
+}
+
+/// Whether a name has the form of a stream. More the venue does not look at: a symbol that nobody knows,
+/// or a topic that is served elsewhere, is acknowledged, and nothing ever comes.
+fn is_well_formed(name: &str) -> bool {
+    let word = |text: &str| {
+        !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_@!".contains(&b))
+    };
+    name.split_once('@').is_some_and(|(symbol, stream)| word(symbol) && word(stream))
+}
+
+/// Whether a topic comes in this variant.
+fn is_served(topic: &str, detail: &str) -> bool {
+    match topic {
+        "kline" => detail == "1m",
+        "depth" => matches!(detail, "" | "100ms"),
+        "markPrice" => matches!(detail, "" | "1s"),
+        _ => detail.is_empty(),
     }
 }
 
@@ -134,8 +141,8 @@ impl Session for Public {
         let Some(names) = names else { return refuse("params must be text") };
         match asked["method"].as_str() {
             Some("SUBSCRIBE") => {
-                if let Some(unknown) = names.iter().find(|name| !self.is_known(name)) {
-                    return refuse(&format!("unknown stream {unknown}"));
+                if !names.iter().all(|name| is_well_formed(name)) {
+                    return refuse("invalid stream");
                 }
                 if self.streams.len() + names.len() > STREAMS_MAX {
                     return refuse("too many streams");
@@ -340,8 +347,8 @@ fn executed(execution: Execution, spot: bool) -> &'static str {
         Execution::New => "NEW",
         Execution::Trade => "TRADE",
         Execution::Calculated => "CALCULATED",
-        Execution::Amended if spot => "REPLACED",
-        Execution::Amended => "AMENDMENT",
+        Execution::Amended | Execution::AmendRefused if spot => "REPLACED",
+        Execution::Amended | Execution::AmendRefused => "AMENDMENT",
         Execution::Cancelled => "CANCELED",
         Execution::Expired => "EXPIRED",
     }
@@ -383,9 +390,26 @@ fn balance_update(asset: &str, amount: Decimal, now_ms: i64) -> Value {
         "T": now_ms})
 }
 
-/// USD-M user data: whoever has the listen key hears it until the key ends.
+/// USD-M user data: whoever has the listen key hears it until the key ends. Then one event says so, and
+/// nothing comes any more on a socket that stays open.
 struct PerpUser {
     key: String,
+    is_over: bool,
+}
+
+impl PerpUser {
+    /// The event of the key's end, once; its time is a text.
+    fn end(&mut self, hub: &Hub) -> Vec<String> {
+        let now_ms = hub.now_ms();
+        let lives = |ends_ms: &i64| *ends_ms > now_ms;
+        if self.is_over || hub.listen_keys(|keys| keys.get(&self.key).is_some_and(lives)) {
+            return Vec::new();
+        }
+        self.is_over = true;
+        let event =
+            json!({"e": "listenKeyExpired", "E": now_ms.to_string(), "listenKey": self.key});
+        vec![event.to_string()]
+    }
 }
 
 impl Session for PerpUser {
@@ -405,9 +429,16 @@ impl Session for PerpUser {
     }
 
     fn tell(&mut self, hub: &Hub, event: &Event) -> Vec<String> {
+        if self.is_over || matches!(event, Event::SessionsEnded) {
+            return self.end(hub);
+        }
         let said = match event {
             Event::Order(order, execution) if order.product == Product::Perp => {
-                Some(order_update(order, *execution))
+                let update = order_update(order, *execution);
+                if *execution == Execution::Trade {
+                    return vec![trade_lite(order).to_string(), update.to_string()];
+                }
+                Some(update)
             }
             Event::Wallet(Product::Perp, account, cause) => {
                 Some(account_update(account, cause, hub.now_ms()))
@@ -417,10 +448,19 @@ impl Session for PerpUser {
         said.map(|said| said.to_string()).into_iter().collect()
     }
 
-    fn is_welcome(&self, hub: &Hub) -> bool {
-        let now_ms = hub.now_ms();
-        hub.listen_keys(|keys| keys.get(&self.key).is_some_and(|ends_ms| *ends_ms > now_ms))
+    fn remind(&mut self, hub: &Hub) -> Vec<String> {
+        self.end(hub)
     }
+}
+
+/// A fill in short, said before the order's own event; it has no fee.
+fn trade_lite(order: &Order) -> Value {
+    let text = |value| number(Product::Perp, value);
+    let Some(fill) = order.fills.last() else { return json!({}) };
+    json!({"e": "TRADE_LITE", "E": order.updated_ms, "T": order.updated_ms, "s": SYMBOL,
+        "q": text(order.qty), "p": text(order.price), "m": fill.is_maker, "c": order.client_id,
+        "S": words::side(order.side), "L": text(fill.price), "l": text(fill.qty),
+        "t": fill.trade_id, "i": order.id})
 }
 
 fn order_update(order: &Order, execution: Execution) -> Value {

@@ -36,6 +36,7 @@ pub(super) fn status(status: Status) -> &'static str {
         Status::Filled => "FILLED",
         Status::Cancelled => "CANCELED",
         Status::Expired => "EXPIRED",
+        Status::ExpiredInMatch => "EXPIRED_IN_MATCH",
     }
 }
 

@@ -40,7 +40,19 @@ pub(super) fn instruments(hub: &View<'_>, params: &Params) -> Answer {
                 "maxMktOrderQty": most, "minNotionalValue": notional}})
         }
     };
-    Ok(json!({"category": words::category(product), "list": [instrument], "nextPageCursor": ""}))
+    let mut list = vec![instrument];
+    if params.get("symbol").is_none() {
+        list.push(not_trading(list[0].clone()));
+    }
+    Ok(json!({"category": words::category(product), "list": list, "nextPageCursor": ""}))
+}
+
+/// A market that is listed and does not trade.
+fn not_trading(mut instrument: Value) -> Value {
+    for (name, value) in [("symbol", "OLDUSDT"), ("baseCoin", "OLD"), ("status", "Closed")] {
+        instrument[name] = value.into();
+    }
+    instrument
 }
 
 /// A ticker as the REST read and the topic show it.
@@ -60,6 +72,10 @@ pub(super) fn ticker(engine: &Engine, product: Product) -> Value {
         ticker[name] = value.map_or_else(String::new, number).into();
     }
     if product == Product::Perp {
+        // By open interest clients tell a linear ticker from one of spot.
+        let open = engine.account().position.qty.abs();
+        ticker["openInterest"] = number(open).into();
+        ticker["openInterestValue"] = number(open * engine.mark(product)).into();
         merge(&mut ticker, marks(engine.mark(product), engine.now_ms));
     }
     ticker

@@ -82,6 +82,7 @@ pub(super) fn asked(hub: &Hub, params: &Params) -> Result<NewOrder, Fail> {
         None => side == Side::Buy,
         Some(_) => return Err(wrong("marketUnit")),
     };
+    check_band(hub, product, (kind, side, price))?;
     let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"_-".contains(&byte);
     let client_id = match params.get("orderLinkId") {
         None => hub.invent_id(),
@@ -99,6 +100,32 @@ pub(super) fn asked(hub: &Hub, params: &Params) -> Result<NewOrder, Fail> {
         reduce_only: !spot && params.get("reduceOnly") == Some("true"),
         refuse_taking_post_only: false,
         client_id_reusable: false,
+    })
+}
+
+/// How far a buy may lie above the mark price, and a sell below it, in percent of it.
+const BAND: [i64; 2] = [105, 95];
+
+/// Holds a limit price against the category's price limit.
+fn check_band(
+    hub: &Hub,
+    product: Product,
+    (kind, side, price): (Kind, Side, Decimal),
+) -> Result<(), Fail> {
+    let mark = hub.engine(|engine| engine.mark(product));
+    let [most, least] = BAND.map(|of| mark * Decimal::from(of) / Decimal::ONE_HUNDRED);
+    let beyond = if side == Side::Buy { price > most } else { price < least };
+    if kind == Kind::Market || !beyond {
+        return Ok(());
+    }
+    Err(match (product, side) {
+        (Product::Perp, _) => Fail::new(110003, "Order price exceeds the allowable range."),
+        (Product::Spot, Side::Buy) => {
+            Fail::new(170193, format!("Buy order price cannot be higher than {}.", number(most)))
+        }
+        (Product::Spot, Side::Sell) => {
+            Fail::new(170194, format!("Sell order price cannot be lower than {}.", number(least)))
+        }
     })
 }
 
@@ -123,7 +150,7 @@ pub(super) fn order(order: &Order) -> Value {
     let open = order.status.is_open();
     let leaves = if open { order.rest() } else { Decimal::ZERO };
     let average = if order.filled.is_zero() { String::new() } else { number(order.average()) };
-    json!({"orderId": words::order_id(order), "orderLinkId": client_id(order), "blockTradeId": "",
+    let mut json = json!({"orderId": words::order_id(order), "orderLinkId": client_id(order), "blockTradeId": "",
         "symbol": SYMBOL, "price": number(order.price), "qty": number(order.qty),
         "side": words::side(order.side), "isLeverage": "0", "positionIdx": 0,
         "orderStatus": words::status(order), "createType": created, "cancelType": cancel,
@@ -133,7 +160,12 @@ pub(super) fn order(order: &Order) -> Value {
         "timeInForce": words::tif(order), "orderType": words::kind(order), "stopOrderType": "",
         "triggerPrice": "", "reduceOnly": order.reduce_only, "closeOnTrigger": false,
         "marketUnit": "", "smpType": "None", "createdTime": order.created_ms.to_string(),
-        "updatedTime": order.updated_ms.to_string()})
+        "updatedTime": order.updated_ms.to_string()});
+    // Only orders of a contract have a mode of their stops; clients tell the categories apart by it.
+    if order.product == Product::Perp {
+        json["tpslMode"] = "UNKNOWN".into();
+    }
+    json
 }
 
 /// A fill as the execution list and topic show it.

@@ -10,10 +10,10 @@ use super::market::{marks, merge, ticker};
 use super::orders;
 use super::words::{self, SYMBOL, category, number};
 use crate::auth;
-use crate::engine::{Candle, Depth, Event, MINUTE_MS, Product, Quote, Trade};
+use crate::engine::{Candle, Depth, Event, Execution, MINUTE_MS, Product, Quote, Trade};
 use crate::faults::Route;
 use crate::hub::Hub;
-use crate::socket::{Said, Session};
+use crate::socket::{Said, Session, join_rows};
 
 /// Topics of one spot subscription message.
 const SPOT_ARGS_MAX: usize = 10;
@@ -31,8 +31,23 @@ pub(super) fn session(path: &str) -> Option<Box<dyn Session>> {
 }
 
 fn answer(op: &str, asked: &Value, success: bool, text: &str) -> Value {
-    let id = asked["req_id"].as_str().unwrap_or_default();
-    json!({"success": success, "ret_msg": text, "conn_id": "1", "req_id": id, "op": op})
+    json!({"success": success, "ret_msg": text, "conn_id": "1", "req_id": id(asked), "op": op})
+}
+
+/// The client's number of its message, as it came; empty where there is none.
+fn id(asked: &Value) -> Value {
+    asked.get("req_id").cloned().unwrap_or_else(|| "".into())
+}
+
+/// The first topic that a subscription asks for a second time: its whole batch is void then.
+fn repeated<'a>(names: &'a [String], is_there: impl Fn(&str) -> bool) -> Option<&'a String> {
+    let twice = |at: usize, name: &String| names[..at].contains(name);
+    let found = names.iter().enumerate().find(|(at, name)| is_there(name) || twice(*at, name));
+    found.map(|(_, name)| name)
+}
+
+fn already(op: &str, asked: &Value, name: &str) -> Said {
+    Said::one(answer(op, asked, false, &format!("error:already subscribed,topic:{name}")))
 }
 
 /// The topics of a request; `None` where they are not all text.
@@ -67,7 +82,6 @@ impl Public {
 
     /// Begins a topic, with the state there is.
     fn begin(&mut self, hub: &Hub, name: String) -> Option<String> {
-        self.topics.retain(|topic| topic.name != name);
         let (product, now_ms) = (self.product, hub.now_ms());
         let mut from = 0;
         let first = if name.starts_with("orderbook.1.") {
@@ -151,6 +165,10 @@ impl Session for Public {
                     let text = format!("error:handler not found,topic:{name}");
                     return Said::one(answer(op, &asked, false, &text));
                 }
+                let is_there = |name: &str| self.topics.iter().any(|topic| topic.name == name);
+                if let Some(name) = repeated(&names, is_there) {
+                    return already(op, &asked, name);
+                }
                 let mut texts = vec![answer(op, &asked, true, "").to_string()];
                 texts.extend(names.into_iter().filter_map(|name| self.begin(hub, name)));
                 Said { texts, close: false }
@@ -169,6 +187,11 @@ impl Session for Public {
             Some(message(&topic.name, kind, hub.now_ms(), data))
         });
         told.collect()
+    }
+
+    fn join(&self, first: &str, second: &str) -> Option<String> {
+        let may = first.contains("\"topic\":\"publicTrade.");
+        may.then(|| join_rows(&["topic"], first, second)).flatten()
     }
 }
 
@@ -240,9 +263,10 @@ impl Session for Private {
         let op = asked["op"].as_str().unwrap_or_default();
         match (op, args(&asked)) {
             ("ping", _) => {
-                let id = asked["req_id"].as_str().unwrap_or_default();
                 let now = hub.now_ms().to_string();
-                Said::one(json!({"req_id": id, "op": "pong", "args": [now], "conn_id": "1"}))
+                Said::one(
+                    json!({"req_id": id(&asked), "op": "pong", "args": [now], "conn_id": "1"}),
+                )
             }
             ("auth", _) => self.prove(hub, &asked),
             ("subscribe", _) if !self.is_proven => {
@@ -254,9 +278,11 @@ impl Session for Private {
                     let text = format!("error:handler not found,topic:{name}");
                     return Said::one(answer(op, &asked, false, &text));
                 }
-                let new: Vec<_> =
-                    names.into_iter().filter(|name| !self.topics.contains(name)).collect();
-                self.topics.extend(new);
+                let is_there = |name: &str| self.topics.iter().any(|topic| topic == name);
+                if let Some(name) = repeated(&names, is_there) {
+                    return already(op, &asked, name);
+                }
+                self.topics.extend(names);
                 Said::one(answer(op, &asked, true, ""))
             }
             ("unsubscribe", Some(names)) => {
@@ -281,6 +307,7 @@ impl Session for Private {
             said.push(message.to_string());
         };
         match event {
+            Event::Order(_, Execution::AmendRefused) => {}
             Event::Order(order, execution) => {
                 let fill = order.fills.last().filter(|_| execution.is_fill());
                 if let Some(fill) = fill {
@@ -303,5 +330,10 @@ impl Session for Private {
             _ => {}
         }
         said
+    }
+
+    fn join(&self, first: &str, second: &str) -> Option<String> {
+        // Rows of both categories may stand in one message.
+        join_rows(&["topic"], first, second)
     }
 }

@@ -62,18 +62,31 @@ pub(super) fn amend(hub: &View<'_>, params: &Params) -> Answer {
     hub.engine(|engine| {
         let order = named(engine, product, params)?.ok_or(refused(product, Refusal::Unknown))?;
         let (id, price, qty) = (order.id, price.unwrap_or(order.price), qty.unwrap_or(order.qty));
+        if hub.treatment.amend_fails && order.status.is_open() {
+            let acknowledgement = acknowledged(order);
+            engine.refuse_amendment(id);
+            return Ok(acknowledgement);
+        }
         let order = engine.amend(id, price, qty);
         order.map(|order| acknowledged(&order)).map_err(|refusal| refused(product, refusal))
     })
 }
 
+/// The place in a cursor that came back.
+fn place(cursor: &str) -> Option<usize> {
+    cursor.strip_prefix("page_token=")?.strip_suffix('&')?.parse().ok()
+}
+
 /// A page of rows, newest first, with the cursor of the next one: the number of rows before it.
 fn page(params: &Params, product: Product, rows: Vec<Value>, default: usize, max: usize) -> Answer {
-    let skipped =
-        params.number("cursor")?.and_then(|cursor| usize::try_from(cursor).ok()).unwrap_or(0);
+    let skipped = match params.get("cursor") {
+        Some(cursor) => place(cursor).ok_or_else(|| wrong("cursor"))?,
+        None => 0,
+    };
     let limit = params.limit(default, max)?;
     let next = skipped.saturating_add(limit);
-    let cursor = if next < rows.len() { next.to_string() } else { String::new() };
+    // As the venue writes it: ready to stand in a query.
+    let cursor = if next < rows.len() { format!("page_token%3D{next}%26") } else { String::new() };
     let list: Value = rows.into_iter().skip(skipped).take(limit).collect();
     Ok(json!({"category": category(product), "list": list, "nextPageCursor": cursor}))
 }
@@ -127,6 +140,7 @@ pub(super) fn executions(hub: &View<'_>, params: &Params) -> Answer {
     params.symbol()?;
     let has_id = params.get("orderId").is_some() || params.get("orderLinkId").is_some();
     let (start_ms, end_ms) = (params.number("startTime")?, params.number("endTime")?);
+    let kind = params.get("execType");
     let rows = hub.engine(|engine| {
         let one =
             if has_id { Some(named(engine, product, params)?.map(|order| order.id)) } else { None };
@@ -144,7 +158,12 @@ pub(super) fn executions(hub: &View<'_>, params: &Params) -> Answer {
             .filter(|(_, fill)| in_time(fill))
             .collect();
         found.sort_by_key(|(_, fill)| std::cmp::Reverse(fill.trade_id));
-        Ok(found.into_iter().map(|(order, fill)| orders::execution(order, fill)).collect())
+        let fills = found.into_iter().map(|(order, fill)| orders::execution(order, fill));
+        // Funding stands among the fills, as an execution of another kind.
+        let is_listed = !has_id && product == Product::Perp;
+        let paid = engine.payments().iter().rev().filter(|_| is_listed).map(orders::funding);
+        let rows = paid.chain(fills);
+        Ok(rows.filter(|row| kind.is_none_or(|kind| row["execType"] == kind)).collect())
     })?;
     page(params, product, rows, 50, 100)
 }

@@ -70,12 +70,12 @@ pub(super) fn status(order: &Order) -> &'static str {
         Status::New => "New",
         Status::PartlyFilled => "PartiallyFilled",
         Status::Filled => "Filled",
-        Status::Cancelled | Status::Expired
+        Status::Cancelled | Status::Expired | Status::ExpiredInMatch
             if order.product == Product::Spot && !order.filled.is_zero() =>
         {
             "PartiallyFilledCanceled"
         }
-        Status::Cancelled | Status::Expired => "Cancelled",
+        Status::Cancelled | Status::Expired | Status::ExpiredInMatch => "Cancelled",
     }
 }
 
@@ -96,6 +96,7 @@ pub(super) fn reasons(order: &Order) -> (&'static str, &'static str) {
         }
         (Status::Cancelled, _) => ("EC_PerCancelRequest", "CancelByUser"),
         (Status::Expired, _) => ("EC_NoImmediateQtyToFill", "UNKNOWN"),
+        (Status::ExpiredInMatch, _) => ("EC_SelfMatch", "CancelBySmp"),
         _ => ("EC_NoError", "UNKNOWN"),
     }
 }

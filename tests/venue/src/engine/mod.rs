@@ -283,7 +283,7 @@ impl Engine {
             }
             let Some(resting) = book.front(side.other(), price) else { break };
             if let Some(id) = resting.owner.filter(|_| taker.is_some()) {
-                self.close(id, Status::Expired);
+                self.close(id, Status::ExpiredInMatch);
                 continue;
             }
             let may = resting.owner.map_or(Decimal::MAX, |id| self.may_fill(id));
@@ -378,8 +378,10 @@ impl Engine {
         if book.total(order.side, order.price) > Decimal::ZERO {
             book.set(order.side, order.price, Some(id), Decimal::ZERO);
         }
-        let execution =
-            if status == Status::Expired { Execution::Expired } else { Execution::Cancelled };
+        let execution = match status {
+            Status::Expired | Status::ExpiredInMatch => Execution::Expired,
+            _ => Execution::Cancelled,
+        };
         let product = order.product;
         self.events.push(Event::Order(Box::new(order), execution));
         if product == Product::Spot {

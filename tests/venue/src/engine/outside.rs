@@ -81,6 +81,18 @@ impl Engine {
         amount
     }
 
+    /// Says that an amendment of an order, acknowledged before, was not made.
+    pub fn refuse_amendment(&mut self, id: u64) {
+        if let Some(order) = self.orders.get(&id) {
+            self.events.push(Event::Order(Box::new(order.clone()), Execution::AmendRefused));
+        }
+    }
+
+    /// Says that the tokens of private sessions have ended.
+    pub fn end_sessions(&mut self) {
+        self.events.push(Event::SessionsEnded);
+    }
+
     /// Every funding paid, oldest first.
     pub fn payments(&self) -> &[Payment] {
         &self.payments

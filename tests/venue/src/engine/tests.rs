@@ -51,7 +51,7 @@ fn an_account_never_trades_with_itself() {
     let mut engine = engine();
     engine.submit(limit("bid", Product::Spot, Side::Buy, 25_000, "0.1")).unwrap();
     let sell = engine.submit(limit("ask", Product::Spot, Side::Sell, 25_000, "0.1")).unwrap();
-    assert_eq!(engine.by_client_id("bid").unwrap().status, Status::Expired);
+    assert_eq!(engine.by_client_id("bid").unwrap().status, Status::ExpiredInMatch);
     assert_eq!((sell.status, sell.filled), (Status::New, Decimal::ZERO));
 }
 

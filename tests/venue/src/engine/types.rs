@@ -123,8 +123,10 @@ pub enum Status {
     PartlyFilled,
     Filled,
     Cancelled,
-    /// The rest of an immediate order, or a resting order that met its own account.
+    /// The rest of an immediate order.
     Expired,
+    /// A resting order that met its own account.
+    ExpiredInMatch,
 }
 
 impl Status {
@@ -341,6 +343,8 @@ pub enum Execution {
     /// A fill of an order that the venue made itself.
     Calculated,
     Amended,
+    /// An amendment that had been acknowledged was not made.
+    AmendRefused,
     Cancelled,
     Expired,
 }
@@ -476,6 +480,8 @@ pub enum Event {
     Wallet(Product, Box<Account>, Cause),
     /// Funding was paid; the wallet's change follows.
     Funding(Payment),
+    /// Tokens of private sessions ended before their time.
+    SessionsEnded,
 }
 
 /// Funding of the perpetual: fixed rates on a fixed grid; paid only when a test says so.

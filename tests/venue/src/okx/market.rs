@@ -23,8 +23,9 @@ fn instrument(engine: &Engine, product: Product) -> Value {
         Product::Perp => ("USDT", "0.01", "1", "BTC", "linear"),
     };
     let (base, quote) = if product == Product::Spot { ("BTC", "USDT") } else { ("", "") };
-    json!({"instType": words::kind_of(product), "instId": words::instrument(product), "uly": "BTC-USDT",
-        "instFamily": "BTC-USDT", "baseCcy": base, "quoteCcy": quote, "settleCcy": settle,
+    let family = if product == Product::Spot { "" } else { "BTC-USDT" };
+    json!({"instType": words::kind_of(product), "instId": words::instrument(product), "uly": family,
+        "instFamily": family, "baseCcy": base, "quoteCcy": quote, "settleCcy": settle,
         "ctVal": value, "ctMult": multiplier, "ctValCcy": unit, "ctType": kind, "optType": "",
         "stk": "", "listTime": "1611907686000", "expTime": "", "lever": "20",
         "tickSz": number(rules.tick), "lotSz": lot, "minSz": lot, "maxLmtSz": most, "maxMktSz": most,
@@ -33,10 +34,37 @@ fn instrument(engine: &Engine, product: Product) -> Value {
 
 pub(super) fn instruments(hub: &View<'_>, params: &Params, _: &Value) -> Answer {
     params.need("instType")?;
-    let wanted = Product::ALL.into_iter().filter(|product| params.wants(*product));
-    Ok(hub
-        .engine(|engine| wanted.map(|product| instrument(engine, product)).collect::<Value>())
-        .into())
+    let wanted: Vec<_> =
+        Product::ALL.into_iter().filter(|product| params.wants(*product)).collect();
+    let rows = |engine: &mut Engine| {
+        let all = wanted.iter().flat_map(|product| {
+            let row = instrument(engine, *product);
+            let others = params.get("instId").is_none().then(|| others(&row, *product));
+            std::iter::once(row).chain(others.into_iter().flatten())
+        });
+        all.collect::<Value>()
+    };
+    Ok(hub.engine(rows).into())
+}
+
+/// Markets that are listed and do not trade: one that is suspended, and one that has not opened, whose
+/// numbers are empty.
+fn others(row: &Value, product: Product) -> [Value; 2] {
+    let tail = if product == Product::Spot { "" } else { "-SWAP" };
+    let renamed = |name: &str, state: &str| {
+        let mut row = row.clone();
+        row["instId"] = format!("{name}-USDT{tail}").into();
+        row["state"] = state.into();
+        if product == Product::Spot {
+            row["baseCcy"] = name.into();
+        }
+        row
+    };
+    let mut unopened = renamed("NEW", "preopen");
+    for name in ["tickSz", "lotSz", "minSz", "maxLmtSz", "maxMktSz", "ctVal", "ctMult"] {
+        unopened[name] = "".into();
+    }
+    [renamed("OLD", "suspend"), unopened]
 }
 
 /// A ticker as the REST read and the channel show it.

@@ -81,6 +81,7 @@ pub(super) fn asked(hub: &Hub, params: &Params) -> Result<NewOrder, Fail> {
     };
     let amount =
         if is_quote { Amount::Quote(wanted) } else { Amount::Base(words::qty(product, wanted)) };
+    check_band(hub, product, (kind, side, price))?;
     let client_id = match params.get("clOrdId") {
         None => hub.invent_id(),
         Some(id)
@@ -101,6 +102,39 @@ pub(super) fn asked(hub: &Hub, params: &Params) -> Result<NewOrder, Fail> {
         reduce_only: !spot && params.get("reduceOnly") == Some("true"),
         refuse_taking_post_only: false,
         client_id_reusable: false,
+    })
+}
+
+/// How far a buy may lie above the mark price, and a sell below it, in percent of it.
+const BAND: [i64; 2] = [105, 95];
+
+/// Holds a limit price against the venue's price limit.
+fn check_band(
+    hub: &Hub,
+    product: Product,
+    (kind, side, price): (Kind, Side, Decimal),
+) -> Result<(), Fail> {
+    let mark = hub.engine(|engine| engine.mark(product));
+    let [most, least] = BAND.map(|of| mark * Decimal::from(of) / Decimal::ONE_HUNDRED);
+    let beyond = if side == Side::Buy { price > most } else { price < least };
+    if kind == Kind::Market || !beyond {
+        return Ok(());
+    }
+    let (most, least) = (number(most), number(least));
+    Err(match (product, side) {
+        (Product::Perp, _) => Fail::new(
+            51006,
+            format!(
+                "Order price is not within the price limit (max buy price: {most} min sell price: \
+                 {least})"
+            ),
+        ),
+        (Product::Spot, Side::Buy) => {
+            Fail::new(51137, format!("The highest price limit for buy orders is {most}"))
+        }
+        (Product::Spot, Side::Sell) => {
+            Fail::new(51138, format!("The lowest price limit for sell orders is {least}"))
+        }
     })
 }
 
@@ -135,6 +169,7 @@ pub(super) fn order(order: &Order, execution: Option<Execution>) -> Value {
         }
         Status::Cancelled => "1",
         Status::Expired => "14",
+        Status::ExpiredInMatch => "18",
         _ => "",
     };
     let mut json = json!({"instType": words::kind_of(product), "instId": words::instrument(product),
@@ -155,9 +190,16 @@ pub(super) fn order(order: &Order, execution: Option<Execution>) -> Value {
         json["fillFee"] = number(last.map_or(Decimal::ZERO, |fill| -fill.fee)).into();
         json["fillFeeCcy"] = last.map_or("", |fill| fill.fee_asset.as_str()).into();
         json["execType"] = last.map_or("", |fill| if fill.is_maker { "M" } else { "T" }).into();
-        json["amendResult"] = if execution == Some(Execution::Amended) { "0" } else { "" }.into();
-        json["code"] = "0".into();
-        json["msg"] = "".into();
+        let (result, code, msg) = match execution {
+            Some(Execution::Amended) => ("0", "0", ""),
+            Some(Execution::AmendRefused) => {
+                ("-1", "51511", "Order modification failed as the order would take.")
+            }
+            _ => ("", "0", ""),
+        };
+        json["amendResult"] = result.into();
+        json["code"] = code.into();
+        json["msg"] = msg.into();
     }
     json
 }

@@ -11,7 +11,7 @@ use crate::auth;
 use crate::engine::{Depth, Event, Order, Product, Quote};
 use crate::faults::Route;
 use crate::hub::Hub;
-use crate::socket::{Said, Session};
+use crate::socket::{Said, Session, join_rows};
 
 /// Subscriptions of one connection.
 const CHANNELS_MAX: usize = 240;
@@ -30,10 +30,14 @@ pub(super) fn session(path: &str) -> Option<Box<dyn Session>> {
     Some(Box::new(Okx { channels, is_private, is_logged_in: false, subscribed: Vec::new() }))
 }
 
-/// One subscription: the argument it was made with, and from where its book goes on.
+/// One subscription: the argument it was made with, from where its book goes on, and what its numbers
+/// are behind the engine's: after a reset of the sequence they begin anew.
 struct Subscription {
     arg: Value,
     from: u64,
+    behind: u64,
+    last: u64,
+    is_quiet: bool,
 }
 
 struct Okx {
@@ -43,10 +47,17 @@ struct Okx {
     subscribed: Vec<Subscription>,
 }
 
-fn fail(code: u32, msg: &str, asked: &Value) -> Said {
-    Said::one(
-        json!({"event": "error", "code": code.to_string(), "msg": msg, "arg": asked, "connId": "1"}),
-    )
+/// An error names its channel in the text, and nowhere else.
+fn fail(code: u32, msg: &str) -> Said {
+    Said::one(json!({"event": "error", "code": code.to_string(), "msg": msg, "connId": "1"}))
+}
+
+/// An answer with the number that the client gave its message.
+fn numbered(mut answer: Value, asked: &Value) -> String {
+    if let Some(id) = asked.get("id") {
+        answer["id"] = id.clone();
+    }
+    answer.to_string()
 }
 
 impl Session for Okx {
@@ -63,30 +74,32 @@ impl Session for Okx {
             return Said::one("pong");
         }
         let Ok(asked) = serde_json::from_str::<Value>(text) else {
-            return fail(60012, &format!("Invalid request: {text}"), &Value::Null);
+            return fail(60012, &format!("Invalid request: {text}"));
         };
         let args = asked["args"].as_array().map(Vec::as_slice).unwrap_or_default();
         match asked["op"].as_str() {
             Some("login") => self.log_in(hub, &args.first().cloned().unwrap_or_default()),
             Some("subscribe" | "unsubscribe") if self.is_private && !self.is_logged_in => {
-                fail(60011, "Please log in", &asked["args"])
+                fail(60011, "Please log in")
             }
             Some("subscribe") => {
-                let texts = args.iter().flat_map(|arg| self.subscribe(hub, arg).texts).collect();
+                let texts =
+                    args.iter().flat_map(|arg| self.subscribe(hub, &asked, arg).texts).collect();
                 Said { texts, close: false }
             }
             Some("unsubscribe") => {
                 self.subscribed.retain(|subscription| !args.contains(&subscription.arg));
-                let done =
-                    |arg| json!({"event": "unsubscribe", "arg": arg, "connId": "1"}).to_string();
+                let done = |arg| {
+                    numbered(json!({"event": "unsubscribe", "arg": arg, "connId": "1"}), &asked)
+                };
                 Said { texts: args.iter().map(done).collect(), close: false }
             }
-            _ => fail(60012, &format!("Invalid request: {text}"), &Value::Null),
+            _ => fail(60012, &format!("Invalid request: {text}")),
         }
     }
 
     fn tell(&mut self, hub: &Hub, event: &Event) -> Vec<String> {
-        let told = self.subscribed.iter().filter_map(|subscription| {
+        let told = self.subscribed.iter_mut().filter_map(|subscription| {
             let (action, data) = say(hub, subscription, event)?;
             let mut message = json!({"arg": subscription.arg, "data": [data]});
             if let Some(action) = action {
@@ -96,12 +109,22 @@ impl Session for Okx {
         });
         told.collect()
     }
+
+    fn join(&self, first: &str, second: &str) -> Option<String> {
+        let rows = ["\"channel\":\"orders\"", "\"channel\":\"trades\""];
+        let may = rows.iter().any(|channel| first.contains(channel));
+        may.then(|| join_rows(&["arg"], first, second)).flatten()
+    }
 }
 
 impl Okx {
     fn log_in(&mut self, hub: &Hub, arg: &Value) -> Said {
         let text = |name: &str| arg[name].as_str().unwrap_or_default();
-        let stamp = text("timestamp");
+        // The vendor's own client sends a number.
+        let stamp = match &arg["timestamp"] {
+            Value::Number(number) => number.to_string(),
+            other => other.as_str().unwrap_or_default().to_owned(),
+        };
         let stamp_ms = stamp.parse::<i64>().map(|seconds| seconds.saturating_mul(1_000));
         let signed =
             auth::base64(&hub.config.secret, format!("{stamp}GET/users/self/verify").as_bytes());
@@ -123,7 +146,7 @@ impl Okx {
     }
 
     /// Acknowledges, and begins with the state there is.
-    fn subscribe(&mut self, hub: &Hub, arg: &Value) -> Said {
+    fn subscribe(&mut self, hub: &Hub, asked: &Value, arg: &Value) -> Said {
         let channel = arg["channel"].as_str().unwrap_or_default();
         let product = arg["instId"].as_str().map(words::product);
         let unknown = match channel {
@@ -136,16 +159,23 @@ impl Okx {
             _ => !matches!(product, Some(Some(_))),
         };
         if unknown || !self.channels.contains(&channel) {
+            let of = match (arg["instId"].as_str(), arg["instType"].as_str()) {
+                (Some(id), _) => format!(",instId:{id}"),
+                (None, Some(kind)) => format!(",instType:{kind}"),
+                (None, None) => String::new(),
+            };
             let text = format!(
-                "Wrong URL or channel:{channel} doesn't exist. Please use the correct URL."
+                "Wrong URL or channel:{channel}{of} doesn't exist. Please use the correct URL, \
+                 channel and parameters referring to API document."
             );
-            return fail(60018, &text, arg);
+            return fail(60018, &text);
         }
         if self.subscribed.len() >= CHANNELS_MAX {
-            return fail(60012, "Too many channels", arg);
+            return fail(60012, "Too many channels");
         }
         self.subscribed.retain(|subscription| subscription.arg != *arg);
-        let mut texts = vec![json!({"event": "subscribe", "arg": arg, "connId": "1"}).to_string()];
+        let done = json!({"event": "subscribe", "arg": arg, "connId": "1"});
+        let mut texts = vec![numbered(done, asked)];
         let mut from = 0;
         let first = match (channel, product.flatten()) {
             ("books", Some(product)) => {
@@ -176,7 +206,8 @@ impl Okx {
             }
             message.to_string()
         }));
-        self.subscribed.push(Subscription { arg: arg.clone(), from });
+        let (arg, last) = (arg.clone(), from);
+        self.subscribed.push(Subscription { arg, from, behind: 0, last, is_quiet: false });
         Said { texts, close: false }
     }
 }
@@ -184,15 +215,15 @@ impl Okx {
 /// What a subscription says of an event: an action, where the channel has one, and the data.
 fn say(
     hub: &Hub,
-    subscription: &Subscription,
+    subscription: &mut Subscription,
     event: &Event,
 ) -> Option<(Option<&'static str>, Value)> {
+    if let Some(update) = book(subscription, event) {
+        return Some((Some("update"), update));
+    }
     let arg = &subscription.arg;
     let of = |product: Product| arg["instId"] == words::instrument(product);
     let data = match (arg["channel"].as_str()?, event) {
-        ("books", Event::Depth(depth)) if of(depth.product) && depth.last > subscription.from => {
-            return Some((Some("update"), difference(depth)));
-        }
         ("bbo-tbt", Event::Quote(quote)) if of(quote.product) => top(quote),
         ("trades", Event::Trade(trade)) if of(trade.product) => market::trade(trade),
         ("tickers", Event::Candle(product, _, false)) if of(*product) => {
@@ -229,9 +260,41 @@ fn wants(arg: &Value, order: &Order) -> bool {
         && id.is_none_or(|id| id == words::instrument(order.product))
 }
 
-fn difference(depth: &Depth) -> Value {
+/// What a book's subscription says of an event: a difference; or, where a second went by without one, a
+/// sign of life, whose number is the one before. When the books begin anew (the difference has the
+/// number 1) so do these numbers, below the one before.
+fn book(subscription: &mut Subscription, event: &Event) -> Option<Value> {
+    if subscription.arg["channel"] != "books" {
+        return None;
+    }
+    match event {
+        Event::Depth(depth)
+            if subscription.arg["instId"] == words::instrument(depth.product)
+                && depth.last > subscription.from =>
+        {
+            let before = depth.previous.saturating_sub(subscription.behind);
+            if depth.number == 1 {
+                subscription.behind = depth.last.saturating_sub(1);
+            }
+            subscription.last = depth.last - subscription.behind;
+            subscription.is_quiet = false;
+            Some(difference(depth, before, subscription.last))
+        }
+        Event::Mark(_, at_ms) => {
+            let (was_quiet, last) = (subscription.is_quiet, subscription.last);
+            subscription.is_quiet = true;
+            was_quiet.then(|| {
+                json!({"asks": [], "bids": [], "ts": at_ms.to_string(), "seqId": last,
+                    "prevSeqId": last})
+            })
+        }
+        _ => None,
+    }
+}
+
+fn difference(depth: &Depth, before: u64, last: u64) -> Value {
     json!({"asks": words::levels(depth.product, &depth.asks), "bids": words::levels(depth.product, &depth.bids),
-        "ts": depth.time_ms.to_string(), "seqId": depth.last, "prevSeqId": depth.previous})
+        "ts": depth.time_ms.to_string(), "seqId": last, "prevSeqId": before})
 }
 
 fn top(quote: &Quote) -> Value {

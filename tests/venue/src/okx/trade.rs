@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::orders::{self, refused};
 use super::{Answer, Data, Fail, Params};
-use crate::engine::{Engine, Fill, Order, Product, Refusal};
+use crate::engine::{Engine, Fill, Order, Product, Refusal, Status};
 use crate::hub::View;
 
 /// Items of one batch.
@@ -69,31 +69,50 @@ fn named<'a>(
     Ok(order.filter(|order| order.product == product))
 }
 
+/// Why an order that is done is not cancelled or amended: by how it was done.
+fn done(order: &Order, [cancelled, filled]: [u32; 2]) -> Fail {
+    match order.status {
+        Status::Filled => Fail::new(filled, "The order is already completed."),
+        _ => Fail::new(cancelled, "The order is already canceled."),
+    }
+}
+
 pub(super) fn cancel(hub: &View<'_>, _: &Params, body: &Value) -> Answer {
     each(hub, body, |params| {
         let product = params.product()?;
-        hub.engine(|engine| {
-            let id = named(engine, product, params)?.ok_or(refused(Refusal::Unknown))?.id;
+        let cancelled = hub.engine(|engine| {
+            let order = named(engine, product, params)?.ok_or(refused(Refusal::Unknown))?;
+            if !order.status.is_open() {
+                return Err(done(order, [51401, 51402]));
+            }
+            let id = order.id;
             engine.cancel(id).map_err(refused)
-        })
+        });
+        if hub.treatment.cancel_pends {
+            let text = "Cancellation failed as the order is already in canceling status.";
+            return cancelled.and(Err(Fail::new(51410, text)));
+        }
+        cancelled
     })
 }
 
 pub(super) fn amend(hub: &View<'_>, _: &Params, body: &Value) -> Answer {
-    let gone = || {
-        Fail::new(
-            51503,
-            "Order modification failed as the order has been filled, canceled or does not exist.",
-        )
-    };
+    let gone = || Fail::new(51503, "Order modification failed as the order does not exist.");
     each(hub, body, |params| {
         let product = params.product()?;
         let (price, size) = (params.decimal("newPx")?, params.decimal("newSz")?);
         hub.engine(|engine| {
-            let order = named(engine, product, params)?.filter(|order| order.status.is_open());
-            let order = order.ok_or_else(gone)?;
+            let order = named(engine, product, params)?.ok_or_else(gone)?;
+            if !order.status.is_open() {
+                return Err(done(order, [51509, 51510]));
+            }
             let qty = size.map_or(order.qty, |size| super::words::qty(product, size));
             let (id, price) = (order.id, price.unwrap_or(order.price));
+            if hub.treatment.amend_fails {
+                let order = order.clone();
+                engine.refuse_amendment(id);
+                return Ok(order);
+            }
             engine.amend(id, price, qty).map_err(refused)
         })
     })

@@ -63,7 +63,7 @@ pub(super) fn state(status: Status) -> &'static str {
         Status::New => "live",
         Status::PartlyFilled => "partially_filled",
         Status::Filled => "filled",
-        Status::Cancelled | Status::Expired => "canceled",
+        Status::Cancelled | Status::Expired | Status::ExpiredInMatch => "canceled",
     }
 }
 

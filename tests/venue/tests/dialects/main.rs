@@ -8,3 +8,4 @@ mod faults;
 mod okx;
 mod outside;
 mod process;
+mod vendor;

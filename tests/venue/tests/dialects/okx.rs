@@ -180,7 +180,7 @@ async fn an_order_is_amended_cancelled_and_listed() {
     let cancel = json!({"instId": "BTC-USDT-SWAP", "clOrdId": "d1"}).to_string();
     let path = "/api/v5/trade/cancel-order";
     assert_eq!(okx(&venue, "POST", path, &cancel).await.json()["code"], "0");
-    assert_eq!(okx(&venue, "POST", path, &cancel).await.json()["data"][0]["sCode"], "51400");
+    assert_eq!(okx(&venue, "POST", path, &cancel).await.json()["data"][0]["sCode"], "51401");
     let done = okx(&venue, "GET", "/api/v5/trade/orders-history?instType=SWAP", "").await.json();
     assert_eq!(
         (&done["data"][0]["state"], &done["data"][0]["accFillSz"]),
@@ -342,13 +342,14 @@ async fn the_truth_is_the_sum_of_what_the_orders_channel_said() {
     let mut seen = std::collections::BTreeSet::new();
     while !heard.contains_key("last") {
         let said = user.until(|said| said["data"].is_array()).await;
-        let order = &said["data"][0];
-        let entry = heard.entry(order["clOrdId"].as_str().unwrap().to_owned()).or_default();
-        entry.1 += decimal(&order["fillSz"]);
-        order["state"].as_str().unwrap().clone_into(&mut entry.0);
-        assert_eq!(entry.1, decimal(&order["accFillSz"]));
-        if order["tradeId"] != "" {
-            assert!(seen.insert((order["instId"].to_string(), order["tradeId"].to_string())));
+        for order in said["data"].as_array().unwrap() {
+            let entry = heard.entry(order["clOrdId"].as_str().unwrap().to_owned()).or_default();
+            entry.1 += decimal(&order["fillSz"]);
+            order["state"].as_str().unwrap().clone_into(&mut entry.0);
+            assert_eq!(entry.1, decimal(&order["accFillSz"]));
+            if order["tradeId"] != "" {
+                assert!(seen.insert((order["instId"].to_string(), order["tradeId"].to_string())));
+            }
         }
     }
     let truth = venue.truth();
