@@ -259,6 +259,27 @@ fn is_perpetual(kind: &str) -> Result<bool, Malformed> {
     }
 }
 
+/// Whether a filter is known to say nothing of an order's least value.
+fn is_other(filter: &str) -> bool {
+    matches!(
+        filter,
+        "PRICE_FILTER"
+            | "PERCENT_PRICE"
+            | "PERCENT_PRICE_BY_SIDE"
+            | "LOT_SIZE"
+            | "MARKET_LOT_SIZE"
+            | "ICEBERG_PARTS"
+            | "TRAILING_DELTA"
+            | "MAX_POSITION"
+            | "POSITION_RISK_CONTROL"
+            | "MAX_NUM_ORDERS"
+            | "MAX_NUM_ALGO_ORDERS"
+            | "MAX_NUM_ICEBERG_ORDERS"
+            | "MAX_NUM_ORDER_LISTS"
+            | "MAX_NUM_ORDER_AMENDS"
+    )
+}
+
 fn listing(product: Product, row: &Object<'_>) -> Result<Listing, Malformed> {
     let filters = row.list("filters")?;
     let filters = filters.into_iter().map(Json::object).collect::<Result<Vec<_>, _>>()?;
@@ -270,8 +291,14 @@ fn listing(product: Product, row: &Object<'_>) -> Result<Listing, Malformed> {
     let (base, quote) = (row.word("baseAsset")?, row.word("quoteAsset")?);
     // Spot has NOTIONAL or MIN_NOTIONAL with `minNotional`, USD-M has `notional`.
     let notional = filter("NOTIONAL").or_else(|| filter("MIN_NOTIONAL"));
-    let notional = notional.ok_or_else(|| Malformed("no least value of an order".to_owned()))?;
     let name = if product == Product::Spot { "minNotional" } else { "notional" };
+    let min_notional = match notional {
+        Some(filter) => filter.decimal(name)?,
+        None if filters.iter().all(|filter| is_other(&filter.text_or_empty("filterType"))) => {
+            "0".to_owned()
+        }
+        None => return Err(Malformed("a filter that is not known, and no least value".to_owned())),
+    };
     let settle = match product {
         Product::Spot => quote.clone(),
         _ => row.text("marginAsset")?,
@@ -283,7 +310,7 @@ fn listing(product: Product, row: &Object<'_>) -> Result<Listing, Malformed> {
         price_step: need("PRICE_FILTER")?.decimal("tickSize")?,
         size_step: need("LOT_SIZE")?.decimal("stepSize")?,
         min_size: need("LOT_SIZE")?.decimal("minQty")?,
-        min_notional: notional.decimal(name)?,
+        min_notional,
         contract_size: "1".to_owned(),
         tradable: row.text("status")? == "TRADING",
         base: base.into_owned(),

@@ -55,8 +55,12 @@ fn others(row: &Value, product: Product) -> [Value; 2] {
         let mut row = row.clone();
         row["instId"] = format!("{name}-USDT{tail}").into();
         row["state"] = state.into();
-        if product == Product::Spot {
-            row["baseCcy"] = name.into();
+        match product {
+            Product::Spot => row["baseCcy"] = name.into(),
+            Product::Perp => {
+                row["uly"] = format!("{name}-USDT").into();
+                row["instFamily"] = row["uly"].clone();
+            }
         }
         row
     };
