@@ -10,6 +10,7 @@ mod orders;
 mod private;
 mod rules;
 mod streams;
+mod users;
 mod words;
 
 use hyper::Method;

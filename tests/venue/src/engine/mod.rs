@@ -7,9 +7,11 @@
 mod account;
 mod book;
 mod candles;
+mod funding;
 mod maker;
 mod orders;
 mod outside;
+mod sight;
 mod truth;
 mod types;
 
@@ -19,7 +21,9 @@ use rust_decimal::Decimal;
 
 pub use account::{Account, Balance, LEVERAGE, Position, THIRD};
 pub use candles::MINUTE_MS;
+pub use funding::{Funding, Payment};
 pub(crate) use maker::Rng;
+pub use sight::Sight;
 pub use truth::Truth;
 pub use types::*;
 

@@ -8,7 +8,7 @@
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
-use super::Account;
+use super::{Account, Payment};
 
 /// The two things that trade here.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
@@ -194,28 +194,6 @@ pub enum Fees {
     Third,
 }
 
-/// What a read finds of the orders.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Sight {
-    /// Orders younger than this are missed.
-    lag_ms: i64,
-    /// Of so many orders one is missed; 0 and 1 are every one.
-    one_in: u32,
-}
-
-impl Sight {
-    /// A read that lags so far behind, for one in so many orders.
-    pub fn lagging(ms: u64, one_in: u32) -> Self {
-        Self { lag_ms: i64::try_from(ms).unwrap_or(i64::MAX), one_in }
-    }
-
-    /// Whether an order is found at a time. Which ones are missed is a matter of their ids alone.
-    pub fn shows(self, order: &Order, now_ms: i64) -> bool {
-        now_ms - order.created_ms >= self.lag_ms
-            || super::Rng::new(order.id).below(self.one_in.max(1)) != 0
-    }
-}
-
 /// One trade of an order.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Fill {
@@ -372,23 +350,6 @@ pub enum Cause {
     Funding(Decimal),
 }
 
-/// Funding of the position as it was paid.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct Payment {
-    /// Gap-free, from 1.
-    pub number: u64,
-    /// The rate, as a fraction of the notional.
-    pub rate: Decimal,
-    /// The position it was paid on, in BTC.
-    pub qty: Decimal,
-    /// The mark price, in USDT.
-    pub mark: Decimal,
-    /// What the wallet received, in USDT.
-    pub amount: Decimal,
-    /// When, UTC milliseconds.
-    pub time_ms: i64,
-}
-
 /// One public trade.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Trade {
@@ -482,42 +443,4 @@ pub enum Event {
     Funding(Payment),
     /// Tokens of private sessions ended before their time.
     SessionsEnded,
-}
-
-/// Funding of the perpetual: fixed rates on a fixed grid; paid only when a test says so.
-#[derive(Debug)]
-pub struct Funding;
-
-impl Funding {
-    /// Milliseconds between two fundings.
-    pub const EVERY_MS: i64 = 8 * 3_600_000;
-    /// The running rate, as a fraction of the notional.
-    pub const RATE: Decimal = Decimal::from_parts(1, 0, 0, false, 4);
-    /// Fundings in the past that are told of.
-    const KEPT: i64 = 200;
-
-    /// When the next one is due, UTC milliseconds.
-    pub fn next_ms(now_ms: i64) -> i64 {
-        (now_ms.div_euclid(Self::EVERY_MS) + 1) * Self::EVERY_MS
-    }
-
-    /// The latest past fundings within bounds, oldest first, with a rate that differs from one to
-    /// the next and can be negative.
-    pub fn past(
-        now_ms: i64,
-        start_ms: Option<i64>,
-        end_ms: Option<i64>,
-        limit: usize,
-    ) -> impl DoubleEndedIterator<Item = (i64, Decimal)> {
-        let last = now_ms.div_euclid(Self::EVERY_MS);
-        let times = (last - Self::KEPT..=last).map(|number| number * Self::EVERY_MS);
-        let times: Vec<i64> = times
-            .filter(|at| {
-                start_ms.is_none_or(|start| *at >= start) && end_ms.is_none_or(|end| *at <= end)
-            })
-            .collect();
-        let skipped = times.len().saturating_sub(limit);
-        let rate = |at_ms: i64| Decimal::new((at_ms / Self::EVERY_MS) % 7 - 2, 5);
-        times.into_iter().skip(skipped).map(move |at_ms| (at_ms, rate(at_ms)))
-    }
 }
