@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::words::{self, SYMBOL, number};
 use super::{Params, in_time};
 use crate::auth;
-use crate::engine::{Account, Cause, Event, Execution, Funding, Order, Product, THIRD, Trade};
+use crate::engine::{Account, Cause, Event, Execution, Order, Product, THIRD};
 use crate::faults::Route;
 use crate::hub::Hub;
 use crate::socket::{Said, Session};
