@@ -52,7 +52,7 @@ impl Host for Desk {
     fn input_value(&self, _: u32, _: u32) -> f64 {
         0.0
     }
-    fn emit(&mut self, signal: Signal) -> bool {
+    fn emit(&mut self, signal: Signal, _: TsNs) -> bool {
         self.signals.push(signal);
         true
     }

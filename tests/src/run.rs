@@ -15,6 +15,7 @@ use wickd_engine::{
     verify,
 };
 use wickd_model::{Digest, Instrument, Limits, LossStops, Product, Risk};
+use wickd_policy::acceptance::Accept;
 use wickd_policy::params::Setting;
 use wickd_store::Folder;
 
@@ -89,6 +90,7 @@ pub fn slot(name: &str, plugin: &str, settings: &[(&str, &str)]) -> SlotPlan {
         range: semver::VersionReq::STAR,
         instruments: vec![0],
         settings: settings.iter().map(setting).collect(),
+        accept: Accept::Any,
         limits: Default::default(),
         risk: Risk::default(),
         on_failure: OnFailure::Cancel,

@@ -91,6 +91,7 @@ fn a_utility_reaches_nothing_inside_by_a_name_that_turns() {
             plugin: "evil-utility".parse().unwrap(),
             range: "*".parse().unwrap(),
             settings: settings(&[("attack", "turncoat"), ("other", &place)]),
+            accept: Default::default(),
             limits: LimitsPatch::default(),
             network: grants(&format!(
                 "[{{to: 'http://{place}'}}, {{to: 'ws://{place}'}}, {{to: 'tcp://{place}'}}]"
@@ -125,6 +126,7 @@ fn an_adapter_reaches_nothing_inside_by_a_name_that_turns() {
         name: "evil".to_owned(),
         plugin: "evil-adapter".parse().unwrap(),
         range: "*".parse().unwrap(),
+        accept: Default::default(),
         settings: settings(&[("does", "requests"), ("symbol", "BTC-USDT")]),
         endpoints: vec![endpoint("rest")],
         network: grants(&format!("[{{to: 'http://{place}'}}]")),

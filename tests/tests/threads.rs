@@ -37,6 +37,7 @@ fn a_panic_of_the_host_in_an_import_costs_the_guest_its_call_and_the_engine_no_t
             plugin: "evil-utility".parse().expect("a name"),
             range: "*".parse().expect("a range"),
             settings: vec![setting("attack", "turncoat"), setting("other", "anywhere.example:80")],
+            accept: Default::default(),
             limits: LimitsPatch::default(),
             network: Grants::read(&node, Enforcement::Enforce, &mut Problems::default()),
             restart: RestartPlan::default(),

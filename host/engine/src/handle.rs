@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde::Serialize;
 use wickd_model::Digest;
 
-use crate::control::{Control, SlotControl, ToControl};
+use crate::control::{Control, HeldPlugin, NotApproved, SlotControl, ToControl};
 
 /// How long a question waits for its answer: control's longest step is starting an instance.
 pub const ANSWER_WAIT: Duration = Duration::from_secs(5);
@@ -72,6 +72,26 @@ impl EngineHandle {
     /// No answer came.
     pub fn slots(&self) -> Result<Vec<SlotStatus>, Unanswered> {
         self.ask(|control| control.slots.iter().map(slot_status).collect())
+    }
+
+    /// Plugins that would have a place and are held.
+    ///
+    /// # Errors
+    /// No answer came.
+    pub fn held(&self) -> Result<Vec<HeldPlugin>, Unanswered> {
+        self.ask(|control| control.acceptance.held())
+    }
+
+    /// Accepts bytes for a place, which may be named without its kind.
+    ///
+    /// # Errors
+    /// No answer came.
+    pub fn approve(
+        &self,
+        place: String,
+        digest: Digest,
+    ) -> Result<Result<String, NotApproved>, Unanswered> {
+        self.ask(move |control| control.approve(&place, digest))
     }
 
     /// Runs `question` on control's thread and waits for what it gives back.

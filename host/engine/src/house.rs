@@ -14,9 +14,12 @@ use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 use wickd_model::{Digest, OrderEvent, SlotName};
 use wickd_sandbox::{Batch, Runtime, RuntimeError};
-use wickd_store::{Folder, Note, Record, StoreError};
+use wickd_store::{AcceptedBytes, Folder, Note, Record, StoreError};
 
-use crate::control::{Control, LaneControl, Opening, SlotControl, Source, Standing, ToControl};
+use crate::control::{
+    Acceptance, AcceptedRecord, Control, LaneControl, Opening, Registry, SlotControl, Source,
+    Standing, ToControl,
+};
 use crate::desk::{Desk, IntentHashes, Outbox};
 use crate::edges::Edges;
 use crate::ending::Ending;
@@ -32,7 +35,7 @@ use crate::market::FeedError;
 use crate::orders::PaperVenue;
 use crate::plan::{Plan, SlotPlan};
 use crate::pump::{PumpGauge, Stream, Tap};
-use crate::recover::{Recovered, Stores, open_state, stream_id};
+use crate::recover::{Recovered, Stores, open_state, stream_id, told};
 use crate::venue::{Running, Start, WireError, Wiring};
 
 /// Notices under way to whoever started the run.
@@ -190,7 +193,11 @@ impl House {
         let (tier, workers) = tier.start(&plan, market, &runtime, &edges, &notices)?;
         let shown = slots.iter().map(show).collect();
         let wanted = plan.wanted();
-        let admission = Admission::for_plan(&plan, &runtime, folder.as_ref(), &clock, &notices);
+        let accepted = accepted(folder.as_ref(), &notices);
+        let folders = folder.as_ref();
+        let admission =
+            Admission::for_plan(&plan, &runtime, folders, accepted.clone(), &clock, &notices);
+        let acceptance = Acceptance::new(accepted);
         let control = Control {
             runtime: runtime.clone(),
             ending: ending.clone(),
@@ -206,7 +213,8 @@ impl House {
             source: Some(Source { stream, taps, bars, speed: plan.speed }),
             pump: None,
             pump_gauge: pump.clone(),
-            registry: Default::default(),
+            registry: Registry::keeping(acceptance.holders()),
+            acceptance,
             batch: Batch::default(),
             venues: ears,
             workers,
@@ -470,6 +478,16 @@ fn set_up_slot(
         on_failure: slot.on_failure,
     };
     (setup, SlotControl::new(slot.clone(), key, lane, gauge, saved))
+}
+
+/// What was accepted in earlier runs. Without a state folder it is remembered for this run; a record
+/// that cannot be read is told, and then no place takes anything that has to be accepted.
+fn accepted(folder: Option<&Folder>, notices: &Notices) -> AcceptedRecord {
+    let record = match folder {
+        None => AcceptedBytes::in_memory(),
+        Some(folder) => told(folder.accepted(), "record of accepted bytes", notices)?,
+    };
+    Some(Arc::new(Mutex::new(record)))
 }
 
 fn show(slot: &SlotControl) -> SlotShow {

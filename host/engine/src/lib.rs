@@ -6,6 +6,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic"))]
 
 mod accounts;
+mod approve;
 mod clock;
 mod control;
 mod denials;
@@ -30,7 +31,9 @@ mod tryout;
 mod venue;
 mod wanted;
 
+pub use approve::approve;
 pub use clock::WallClock;
+pub use control::{HeldPlugin, NotApproved};
 pub use desk::IntentHashes;
 pub use edges::Edges;
 pub use events::{Detail, Event, Notice, Severity};

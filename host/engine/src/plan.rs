@@ -1,5 +1,6 @@
 //! What the house is to run: the configuration, resolved and typed, without its syntax.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use semver::VersionReq;
@@ -7,6 +8,7 @@ use wickd_model::{
     Digest, Instrument, InstrumentId, Limits, LossStops, PluginName, Risk, SlotName,
 };
 use wickd_policy::LimitsPatch;
+use wickd_policy::acceptance::{Accept, SigningKey};
 use wickd_policy::params::Setting;
 
 use crate::io::{PluginFeedPlan, UtilityPlan};
@@ -65,6 +67,20 @@ impl Plan {
         let feeds = self.plugin_feeds.iter().map(|feed| &feed.post.plugin);
         Wanted::named(slots.chain(venues).chain(utilities).chain(feeds).cloned().collect())
     }
+
+    /// Every key that may sign for some place.
+    pub(crate) fn keys(&self) -> Vec<SigningKey> {
+        let slots = self.slots.iter().map(|of| &of.accept);
+        let venues = self.venues.iter().map(|of| &of.accept);
+        let feeds = self.plugin_feeds.iter().map(|of| &of.post.accept);
+        let utilities = self.utilities.iter().map(|of| &of.post.accept);
+        let rules = slots.chain(venues).chain(feeds).chain(utilities);
+        let keys = rules.filter_map(|accept| match accept {
+            Accept::Signed(keys) => Some(keys),
+            Accept::Any | Accept::Pinned | Accept::Listed(_) => None,
+        });
+        keys.flatten().cloned().collect::<BTreeSet<_>>().into_iter().collect()
+    }
 }
 
 /// Where the keys are. They are read once, at the start, and stay at the edge.
@@ -92,6 +108,8 @@ pub struct SlotPlan {
     pub instruments: Vec<InstrumentId>,
     /// The parameters the operator set, with their places.
     pub settings: Vec<Setting>,
+    /// Whose bytes it takes, for itself and for its inputs.
+    pub accept: Accept,
     /// Its own limits.
     pub limits: LimitsPatch,
     /// What its orders must keep.

@@ -73,6 +73,7 @@ pub fn prepare(
         range: semver::VersionReq::STAR,
         instruments: vec![0],
         settings: Vec::new(),
+        accept: Default::default(),
         limits: Default::default(),
         risk: Risk::default(),
         on_failure: OnFailure::Keep,
@@ -294,7 +295,7 @@ impl VenueRig {
             random: Box::new(|| 0),
         };
         std::thread::spawn(move || Connector::new(parts).run());
-        ear.send(Input::Adapter(plugin)).ok()?;
+        ear.send(Input::Adapter(Some(plugin))).ok()?;
         Some(Self { ear, notices: said, _market: heard, _news: news })
     }
 

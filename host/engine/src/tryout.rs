@@ -53,7 +53,7 @@ pub fn try_plugin(
         Refusal::new("config", told.join("; "), "mend the `config:` of the place that names it")
     })?;
     let (loaded, seed) = (&plugin.loaded, crate::seed_of(&plugin.digest));
-    let seat = || Seat::new(limits.signals_per_call);
+    let seat = || Seat::new(limits);
     let said: Option<Said> = match plugin.manifest.world {
         World::Strategy => StrategyGuest::new(runtime, loaded, seat(), limits, seed)
             .map(|made| made.and_then(|mut guest| Ok(guest.init(&config, instruments)?.map(drop)))),

@@ -85,6 +85,9 @@ limits! {
     signals_per_call: u32 = 16, 1, 64;
     /// Saved state. It is copied at every snapshot.
     state_bytes: u32 = 1 << 20, 1 << 10, 64 << 20;
+    /// Names a plugin may make up in a day where a grant has a wildcard. Each carries a few dozen
+    /// letters to whoever answers for the domain; a venue's cluster has a handful.
+    new_names_per_day: u32 = 32, 0, 10_000;
     /// The component's file.
     component_bytes: u64 = 8 << 20, 1 << 10, 256 << 20;
 }

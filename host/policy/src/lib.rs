@@ -6,6 +6,7 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may stop"))]
 
+pub mod acceptance;
 mod imports;
 mod limits;
 mod manifest;

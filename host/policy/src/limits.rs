@@ -1,8 +1,9 @@
 //! A `limits:` map: some of a plugin's limits, set over whatever stands below.
 //!
 //! Comes in: a node. Goes out: the limits it names, checked against their ranges. The layers are the
-//! house's defaults, the configuration's `limits:`, the sidecar's, the slot's; each over the one
-//! before. Deliberately absent: enforcing.
+//! defaults, the configuration's `limits:` and the slot's, each over the one before. A sidecar's, which
+//! belongs to a file and not to the operator's configuration, only lower what comes of them.
+//! Deliberately absent: enforcing.
 
 use serde::Deserialize;
 use serde::de::value::{Error, MapDeserializer};
@@ -39,9 +40,63 @@ impl LimitsPatch {
             let set = self.0.iter().find(|(known, _)| *known == name);
             (name, set.map_or(value, |(_, value)| *value))
         });
-        // Names and ranges come from `Limits` itself, so reading them back cannot fail.
-        Limits::deserialize(MapDeserializer::<_, Error>::new(rows)).unwrap_or(base)
+        build(rows, base)
     }
+
+    /// `base`, where this layer only lowers.
+    pub fn lower(&self, base: Limits) -> Limits {
+        let rows = base.rows().into_iter().map(|(name, value, ..)| {
+            let set = self.0.iter().find(|(known, _)| *known == name);
+            (name, set.map_or(value, |(_, set)| value.min(*set)))
+        });
+        build(rows, base)
+    }
+
+    /// Both layers as one that lowers as far as either.
+    pub fn and(mut self, other: &Self) -> Self {
+        for (name, value) in &other.0 {
+            match self.0.iter_mut().find(|(known, _)| known == name) {
+                Some((_, own)) => *own = (*own).min(*value),
+                None => self.0.push((name, *value)),
+            }
+        }
+        self
+    }
+
+    /// What it asks for beyond `base`: name, what it asks for, what there is.
+    pub fn beyond(&self, base: Limits) -> Vec<(&'static str, u64, u64)> {
+        let rows = base.rows();
+        let there = |name| rows.iter().find(|row| row.0 == name).map(|row| row.1);
+        let beyond = |(name, asked): &(&'static str, u64)| {
+            there(*name).filter(|there| there < asked).map(|there| (*name, *asked, there))
+        };
+        self.0.iter().filter_map(beyond).collect()
+    }
+
+    /// A layer of these values; a name that is no limit is left out, a value out of range brought in.
+    pub fn of<'n>(values: impl Iterator<Item = (&'n str, u64)>) -> Self {
+        let rows = Limits::default().rows();
+        let known = |(name, value): (&str, u64)| {
+            let row = rows.iter().find(|row| row.0 == name)?;
+            Some((row.0, value.clamp(row.2, row.4)))
+        };
+        Self(values.filter_map(known).collect())
+    }
+
+    /// What it sets.
+    pub fn values(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        self.0.iter().copied()
+    }
+
+    /// As a line of YAML would set it; empty where it sets nothing.
+    pub fn lines(&self) -> Vec<String> {
+        self.0.iter().map(|(name, value)| format!("{name}: {value}")).collect()
+    }
+}
+
+/// Names and ranges come from `Limits` itself, so reading them back cannot fail.
+fn build(rows: impl Iterator<Item = (&'static str, u64)>, base: Limits) -> Limits {
+    Limits::deserialize(MapDeserializer::<_, Error>::new(rows)).unwrap_or(base)
 }
 
 #[cfg(test)]
@@ -69,6 +124,24 @@ mod tests {
                 let row = limits.rows().into_iter().find(|row| row.0 == name);
                 assert_eq!(row.map(|row| row.1), Some(value), "{name}");
                 assert!(problems.is_empty());
+            }
+        }
+    }
+
+    #[test]
+    fn a_layer_that_may_only_lower_raises_nothing() {
+        let patch = |text| LimitsPatch::read(&parse(text, 99).unwrap(), &mut Problems::default());
+        let base = Limits::default();
+        let both = patch("{deadline_ms: 5, memory_bytes: 4294967296}")
+            .and(&patch("{deadline_ms: 7, tables: 2}"));
+        let want = Limits { deadline_ms: 5, tables: 2, ..base };
+        assert_eq!(both.lower(base), want);
+        assert_eq!(both.beyond(base), [("memory_bytes", 1 << 32, base.memory_bytes)]);
+        for (name, _, min, _, max) in base.rows() {
+            for (value, lowered) in [(min, true), (max, false)] {
+                let of = |limits: Limits| limits.rows().into_iter().find(|row| row.0 == name);
+                let got = of(patch(&format!("{name}: {value}")).lower(base)).unwrap().1;
+                assert_eq!(got, if lowered { min } else { of(base).unwrap().1 }, "{name}");
             }
         }
     }

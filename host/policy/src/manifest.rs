@@ -4,7 +4,7 @@
 //! out: a [`Manifest`], or every fault with its place. The manifest is the author's, so all its texts
 //! are bounded and made printable here, once. Deliberately absent: reading files and sections.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use semver::{Version, VersionReq};
 use wickd_model::{PluginName, World, printable};
@@ -12,7 +12,7 @@ use wickd_model::{PluginName, World, printable};
 use crate::limits::LimitsPatch;
 use crate::net::Requested;
 use crate::venue::VenueManifest;
-use crate::yaml::{Fields, Node, Problem, Problems, parse};
+use crate::yaml::{Fields, Node, NodeKind, Problem, Problems, parse};
 
 /// Largest manifest or sidecar, in bytes: a long one has 2,000.
 pub const MANIFEST_BYTES_MAX: usize = 64 << 10;
@@ -20,12 +20,18 @@ pub const MANIFEST_BYTES_MAX: usize = 64 << 10;
 const DESCRIPTION_BYTES_MAX: usize = 512;
 /// Longest other text, in bytes: an author, a licence expression, an address.
 const LINE_BYTES_MAX: usize = 128;
+/// Longest line of what a venue's adapter declares, in bytes: a prehash with its headers.
+const DECLARED_BYTES_MAX: usize = 512;
 /// Most authors named.
 const AUTHORS_MAX: usize = 16;
 /// Most plugins required: a strategy has at most 16 inputs.
 const REQUIRES_MAX: usize = 32;
-/// The key in `requires` that means the house itself.
+/// The key in `requires` that means the host itself.
 pub const HOST: &str = "wickd";
+/// Names that no plugin has.
+const RESERVED: [&str; 8] = [HOST, "unassigned", "host", "engine", "paper", "all", "any", "none"];
+/// Greatest number in a version: a date and an hour, written as one.
+const VERSION_NUMBER_MAX: u64 = 9_999_999_999;
 
 const KEYS: [&str; 14] = [
     "name",
@@ -82,6 +88,8 @@ pub struct Manifest {
     pub requires: Requires,
     /// What an exchange adapter declares of its venue; none for every other world.
     pub venue: Option<VenueManifest>,
+    /// The same declaration as lines `key: value`, to compare one build's with another's.
+    pub declared: BTreeSet<String>,
     /// What a plugin of the I/O tier requests to reach; empty for every other world.
     pub network: Requested,
 }
@@ -157,6 +165,15 @@ impl Manifest {
         }
     }
 
+    /// The plugin that a sidecar names, if it names one: several components may share a folder and its
+    /// `plugin.yaml`, which is then that one's alone.
+    pub fn named_in(sidecar: &str) -> Option<PluginName> {
+        let node = parse(sidecar, MANIFEST_BYTES_MAX).ok()?;
+        let mut entries = node.map(SIDECAR_KEYS.len()).ok()?.iter();
+        let (_, name) = entries.find(|(key, _)| key.text == "name")?;
+        name.text().ok()?.parse().ok()
+    }
+
     fn agree(&self, fields: &Fields<'_>, problems: &mut Problems) {
         let embedded = [
             ("name", self.name.to_string()),
@@ -205,7 +222,9 @@ fn read(node: &Node, problems: &mut Problems) -> Option<Manifest> {
     let homepage = fields.get("homepage").map(homepage).transpose();
     // Every one is kept before any `?`, so that all faults are told.
     let name = name.and_then(|it| problems.keep(it));
+    let name = name.filter(|name| not_reserved(name, &fields, problems));
     let version = version.and_then(|it| problems.keep(it));
+    let version = version.filter(|version| plausible(version, &fields, problems));
     let world = world.and_then(|it| problems.keep(it));
     let description = description.and_then(|it| problems.keep(it));
     let license = license.and_then(|it| problems.keep(it));
@@ -214,6 +233,10 @@ fn read(node: &Node, problems: &mut Problems) -> Option<Manifest> {
     let requires = requires(&fields, problems);
     let venue = venue(&fields, world, problems);
     let network = network(&fields, world, problems);
+    let mut declared = BTreeSet::new();
+    for key in VenueManifest::KEYS {
+        fields.get(key).into_iter().for_each(|node| flatten(key, node, &mut declared));
+    }
     Some(Manifest {
         name: name?,
         version: version?,
@@ -224,8 +247,49 @@ fn read(node: &Node, problems: &mut Problems) -> Option<Manifest> {
         homepage: homepage?,
         requires,
         venue,
+        declared,
         network,
     })
+}
+
+/// Every scalar below a node with the keys that lead to it.
+fn flatten(prefix: &str, node: &Node, lines: &mut BTreeSet<String>) {
+    match &node.kind {
+        NodeKind::Null => {}
+        NodeKind::Scalar(text) => {
+            let line = format!("{prefix}: {text}");
+            lines.insert(printable(line.as_bytes(), DECLARED_BYTES_MAX));
+        }
+        NodeKind::List(nodes) => nodes.iter().for_each(|node| flatten(prefix, node, lines)),
+        NodeKind::Map(entries) => {
+            for (key, node) in entries {
+                flatten(&format!("{prefix}.{}", key.text), node, lines);
+            }
+        }
+    }
+}
+
+/// No plugin is called what the host calls itself, or what owns orders without one.
+fn not_reserved(name: &PluginName, fields: &Fields<'_>, problems: &mut Problems) -> bool {
+    let free = !RESERVED.contains(&name.as_str());
+    if let (false, Some(node)) = (free, fields.get("name")) {
+        let reason = format!("`{name}` is a word of wickd's own");
+        problems.add(Problem::new(&node.place, reason, "give the plugin another name"));
+    }
+    free
+}
+
+/// A version counts an author's changes; one that no successor can pass counts nothing.
+fn plausible(version: &Version, fields: &Fields<'_>, problems: &mut Problems) -> bool {
+    let numbers = [version.major, version.minor, version.patch];
+    let plausible = numbers.iter().all(|number| *number <= VERSION_NUMBER_MAX)
+        && version.to_string().len() <= LINE_BYTES_MAX;
+    if let (false, Some(node)) = (plausible, fields.get("version")) {
+        let reason =
+            format!("a number of the version is beyond {VERSION_NUMBER_MAX}, or it is long");
+        problems.add(Problem::new(&node.place, reason, "write a version like `1.2.0`"));
+    }
+    plausible
 }
 
 /// What it requests to reach. In the manifest of any other world that would request nothing, so it is
@@ -308,6 +372,21 @@ requires:
   wickd: '>=0.1'
   rsi: ^1
 ";
+
+    #[test]
+    fn names_of_the_hosts_own_and_versions_that_nothing_can_follow_are_refused() {
+        for name in RESERVED {
+            let told = refused(&GOOD.replace("name: ema-cross", &format!("name: {name}")));
+            assert!(told.iter().any(|of| of.contains("wickd's own")), "{name}: {told:?}");
+        }
+        for version in
+            ["18446744073709551615.0.0", "1.99999999999.0", &format!("1.0.0-{}", "a".repeat(200))]
+        {
+            let told = refused(&GOOD.replace("1.2.0", version));
+            assert!(told.iter().any(|of| of.contains("version")), "{version}: {told:?}");
+        }
+        assert!(Manifest::parse(&GOOD.replace("1.2.0", "20261128.0.1-rc.1+build")).is_ok());
+    }
 
     fn refused(yaml: &str) -> Vec<String> {
         let problems = Manifest::parse(yaml).expect_err(yaml).0;

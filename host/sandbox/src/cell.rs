@@ -38,8 +38,10 @@ pub trait Host: Send + 'static {
     fn input_ready(&self, handle: u32) -> bool;
     /// The latest value of an input's output; 0 until ready.
     fn input_value(&self, handle: u32, output: u32) -> f64;
-    /// Emits a signal whose numbers were checked; false where the call emitted its share.
-    fn emit(&mut self, signal: Signal) -> bool;
+    /// Emits a signal at event time `now`; its numbers were checked. False where it is refused.
+    fn emit(&mut self, signal: Signal, now: TsNs) -> bool;
+    /// A signal was refused before that, for a number that is none or out of its range.
+    fn emit_refused(&mut self) {}
 }
 
 /// A guest's surroundings.

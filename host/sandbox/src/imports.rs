@@ -74,9 +74,10 @@ impl<H: Host> signal::wickd::plugin::emitting::Host for Cell<H> {
         let share = 0.0..=1.0;
         // A NaN is in no range, so it ends here too.
         if !share.contains(&signal.strength) || !share.contains(&signal.confidence) {
+            self.host.emit_refused();
             return false;
         }
-        self.host.emit(model::Signal {
+        let emitted = model::Signal {
             instrument: signal.instrument,
             output: signal.output,
             direction: match signal.direction {
@@ -87,7 +88,8 @@ impl<H: Host> signal::wickd::plugin::emitting::Host for Cell<H> {
             strength: signal.strength,
             confidence: signal.confidence,
             valid_until: signal.valid_until,
-        })
+        };
+        self.host.emit(emitted, self.now_ns)
     }
 }
 

@@ -1,25 +1,29 @@
 //! The cache of compiled artefacts.
 //!
 //! Comes in: bytes under a key that names everything they depend on. Goes out: the same bytes, or a
-//! miss. Deliberately absent: trust in the disk: a changed entry is removed and missed. The folder
-//! is private (0700), because whoever can write here decides what code runs.
+//! miss. Deliberately absent: trust in the disk. Every entry carries a MAC under a secret of the state
+//! folder, because what stands here runs as machine code: one that was changed, or written by somebody
+//! who does not know the secret, is removed and missed.
 
 use std::path::{Path, PathBuf};
 
-use sha2::{Digest as _, Sha256};
+use hmac::{Hmac, Mac};
+use sha2::Sha256;
 use wickd_model::{TsNs, printable};
 
 use crate::{StoreError, disk};
 
 const SUFFIX: &str = ".blob";
-const HASH_BYTES: usize = 32;
+/// Bytes of the secret, and of the MAC before each entry.
+pub(crate) const SECRET_BYTES: usize = 32;
+const MAC_BYTES: usize = 32;
 const KEY_BYTES_MAX: usize = 128;
 
 /// Bytes by key, bounded in all, the oldest leaving first.
-#[derive(Debug)]
 pub struct BlobCache {
     dir: PathBuf,
     bytes_max: u64,
+    secret: [u8; SECRET_BYTES],
 }
 
 impl BlobCache {
@@ -27,13 +31,17 @@ impl BlobCache {
     ///
     /// # Errors
     /// The disk refuses.
-    pub fn open(dir: &Path, bytes_max: u64) -> Result<Self, StoreError> {
+    pub(crate) fn open(
+        dir: &Path,
+        bytes_max: u64,
+        secret: [u8; SECRET_BYTES],
+    ) -> Result<Self, StoreError> {
         disk::private_folder(dir)?;
         disk::sweep(dir)?;
-        Ok(Self { dir: dir.to_owned(), bytes_max })
+        Ok(Self { dir: dir.to_owned(), bytes_max, secret })
     }
 
-    /// The bytes under `key`, or `None`. An entry whose checksum differs is removed and missed.
+    /// The bytes under `key`, or `None`. An entry whose MAC differs is removed and missed.
     ///
     /// # Errors
     /// [`StoreError::BadKey`], or the disk refuses.
@@ -46,15 +54,14 @@ impl BlobCache {
             Err(StoreError::TooLarge { .. }) => Vec::new(),
             Err(error) => return Err(error),
         };
-        let whole = bytes.len() >= HASH_BYTES && {
-            let (hash, payload) = bytes.split_at(HASH_BYTES);
-            hash == hash_of(key, payload)
-        };
-        if !whole {
+        let ours = bytes
+            .split_at_checked(MAC_BYTES)
+            .is_some_and(|(mac, payload)| self.mac(key, payload).verify_slice(mac).is_ok());
+        if !ours {
             disk::remove(&path)?;
             return Ok(None);
         }
-        bytes.drain(..HASH_BYTES);
+        bytes.drain(..MAC_BYTES);
         Ok(Some(bytes))
     }
 
@@ -65,7 +72,7 @@ impl BlobCache {
     /// [`StoreError::BadKey`], or the disk refuses.
     pub fn put(&self, key: &str, bytes: &[u8], ts_ns: TsNs) -> Result<bool, StoreError> {
         let name = file_name(key)?;
-        let size = (HASH_BYTES + bytes.len()) as u64;
+        let size = (MAC_BYTES + bytes.len()) as u64;
         if size > self.bytes_max {
             return Ok(false);
         }
@@ -83,7 +90,8 @@ impl BlobCache {
                 }
             }
         }
-        disk::write_atomic(&self.dir, &name, &[&hash_of(key, bytes), bytes], ts_ns)?;
+        let mac = self.mac(key, bytes).finalize().into_bytes();
+        disk::write_atomic(&self.dir, &name, &[&mac, bytes], ts_ns)?;
         Ok(true)
     }
 
@@ -94,6 +102,29 @@ impl BlobCache {
     pub fn bytes(&self) -> Result<u64, StoreError> {
         Ok(disk::list(&self.dir)?.iter().map(|file| file.bytes).sum())
     }
+
+    /// The key is under the MAC, so that an intact entry under another's name is not taken for it.
+    fn mac(&self, key: &str, payload: &[u8]) -> Hmac<Sha256> {
+        let padded = pad(&self.secret);
+        let mut mac = Hmac::<Sha256>::new(&padded.into());
+        mac.update(&(key.len() as u64).to_be_bytes());
+        mac.update(key.as_bytes());
+        mac.update(payload);
+        mac
+    }
+}
+
+impl std::fmt::Debug for BlobCache {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "BlobCache({}, at most {} bytes)", self.dir.display(), self.bytes_max)
+    }
+}
+
+/// The secret as HMAC pads it, to one block of SHA-256.
+fn pad(secret: &[u8; SECRET_BYTES]) -> [u8; 64] {
+    let mut block = [0; 64];
+    block[..SECRET_BYTES].copy_from_slice(secret);
+    block
 }
 
 fn file_name(key: &str) -> Result<String, StoreError> {
@@ -106,15 +137,6 @@ fn file_name(key: &str) -> Result<String, StoreError> {
     }
 }
 
-/// The key is in the hash, so that an intact entry under another's name is not taken for it.
-fn hash_of(key: &str, payload: &[u8]) -> [u8; HASH_BYTES] {
-    let mut hash = Sha256::new();
-    hash.update((key.len() as u64).to_be_bytes());
-    hash.update(key);
-    hash.update(payload);
-    hash.finalize().into()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -122,7 +144,7 @@ mod tests {
 
     fn cache(bytes_max: u64) -> (tempfile::TempDir, BlobCache) {
         let root = tempfile::tempdir().unwrap();
-        let cache = BlobCache::open(&root.path().join("compiled"), bytes_max).unwrap();
+        let cache = BlobCache::open(&root.path().join("compiled"), bytes_max, [7; 32]).unwrap();
         (root, cache)
     }
 
@@ -150,6 +172,23 @@ mod tests {
             assert_eq!(cache.get("a").unwrap(), None);
             assert!(!a.exists());
         }
+    }
+
+    #[test]
+    fn what_was_written_without_the_secret_is_removed_and_missed() {
+        use sha2::Digest as _;
+        let (root, cache) = cache(1_000);
+        let stranger = BlobCache::open(&root.path().join("compiled"), 1_000, [8; 32]).unwrap();
+        stranger.put("a", b"native code", 1).unwrap();
+        assert_eq!(cache.get("a").unwrap(), None);
+        // The plain sum of version 0.1.
+        let mut sum = Sha256::new();
+        sum.update(1u64.to_be_bytes());
+        sum.update(b"anative code");
+        let path = cache.dir.join("a.blob");
+        std::fs::write(&path, [sum.finalize().as_slice(), b"native code"].concat()).unwrap();
+        assert_eq!(cache.get("a").unwrap(), None);
+        assert!(!path.exists());
     }
 
     proptest! {

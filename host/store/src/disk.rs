@@ -4,13 +4,15 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
-use std::path::Path;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use rustix::fs::OFlags;
+use rustix::process::geteuid;
 use wickd_model::TsNs;
 
-use crate::StoreError;
+use crate::{Distrust, StoreError, trusted_path};
 
 const TEMP_PREFIX: &str = ".tmp-";
 const FOLDER_MODE: u32 = 0o700;
@@ -41,7 +43,38 @@ pub(crate) fn private_folder(dir: &Path) -> Result<(), StoreError> {
     }
 }
 
-/// Opens `path` for reading and writing, makes it if it is missing, private to the user.
+/// Makes `dir` if it is missing, closes it to everybody else, and says where it really is: a service
+/// manager may have put a link there. It and all above it must be root's or this process's user's.
+pub(crate) fn own_folder(dir: &Path) -> Result<PathBuf, StoreError> {
+    match trusted_path(dir) {
+        Ok(_) => {}
+        Err(distrust) if distrust.is_absent() => private_folder(dir)?,
+        // Its owner may have left it open; whoever that is not cannot close it.
+        Err(Distrust::Foreign { path, .. }) if dir.canonicalize().is_ok_and(|dir| dir == path) => {
+            let owned = fs::metadata(&path).is_ok_and(|of| of.uid() == geteuid().as_raw());
+            if owned {
+                private_folder(&path)?;
+            }
+        }
+        Err(distrust) => return Err(distrust.into()),
+    }
+    let real = trusted_path(dir)?;
+    private_folder(&real)?;
+    // What somebody put there while it was open.
+    for entry in fs::read_dir(&real).map_err(StoreError::io("list", &real))? {
+        let path = entry.map_err(StoreError::io("list", &real))?.path();
+        let meta = fs::symlink_metadata(&path).map_err(StoreError::io("look at", &path))?;
+        if meta.is_symlink() {
+            let (reason, fix) = ("it is a link, and no file of wickd's is one", "remove it");
+            return Err(Distrust::Foreign { path, reason: reason.into(), fix: fix.into() }.into());
+        }
+        trusted_path(&path)?;
+    }
+    Ok(real)
+}
+
+/// Opens `path` for reading and writing, makes it if it is missing, private to the user. A link is not
+/// followed.
 pub(crate) fn private_file(path: &Path) -> Result<File, StoreError> {
     OpenOptions::new()
         .read(true)
@@ -49,6 +82,7 @@ pub(crate) fn private_file(path: &Path) -> Result<File, StoreError> {
         .create(true)
         .truncate(false)
         .mode(FILE_MODE)
+        .custom_flags(OFlags::NOFOLLOW.bits().cast_signed())
         .open(path)
         .map_err(StoreError::io("open", path))
 }
@@ -77,6 +111,7 @@ pub(crate) fn write_atomic(
             .create(true)
             .truncate(true)
             .mode(FILE_MODE)
+            .custom_flags(OFlags::NOFOLLOW.bits().cast_signed())
             .open(&temp)?;
         parts.iter().try_for_each(|part| file.write_all(part))?;
         file.set_modified(SystemTime::UNIX_EPOCH + Duration::from_nanos(ts_ns))?;
@@ -141,7 +176,9 @@ pub(crate) fn read(
     bytes_max: u64,
     key: &'static str,
 ) -> Result<Option<Vec<u8>>, StoreError> {
-    let file = match File::open(path) {
+    let mut options = OpenOptions::new();
+    options.read(true).custom_flags(OFlags::NOFOLLOW.bits().cast_signed());
+    let file = match options.open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(StoreError::io("read", path)(error)),

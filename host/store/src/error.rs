@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 
 use wickd_model::{ClientId, Digest, IntentId};
 
+use crate::Distrust;
+
 /// Why something could not be stored or read back.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -33,6 +35,11 @@ pub enum StoreError {
         #[source]
         source: io::Error,
     },
+    /// Somebody else could change what is stored.
+    #[error(
+        "only root and the user that runs wickd may own or write the state folder and what is above it"
+    )]
+    Distrusted(#[from] Distrust),
     /// The database refused.
     #[error("cannot {what} in {}: check the disk, then restart wickd", path.display())]
     Database {

@@ -5,14 +5,20 @@
 
 use std::fs::{File, TryLockError};
 use std::io::{Read, Seek, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use crate::{Audit, BlobCache, Journal, Ledger, Shelf, Snapshots, StoreError, disk};
+use crate::blobs::SECRET_BYTES;
+use crate::{
+    AcceptedBytes, Audit, BlobCache, Distrust, Journal, Ledger, Shelf, Snapshots, StoreError, disk,
+};
 
 /// The lock file holds the owner's process id for the error text; the lock itself is the kernel's,
 /// so a crash frees it.
 const LOCK: &str = "wickd.lock";
 const PID_BYTES_MAX: u64 = 20;
+/// What proves that a compiled artefact was written by a daemon of this folder.
+const SECRET: &str = "secret.key";
 
 /// The state folder, locked for as long as this lives.
 #[derive(Debug)]
@@ -28,9 +34,14 @@ impl Folder {
     /// [`StoreError::InUse`] where another process has it; [`StoreError::Io`] where the disk
     /// refuses, with [`StoreError::is_read_only`] telling a disk without writes.
     pub fn open(dir: &Path) -> Result<Self, StoreError> {
-        disk::private_folder(dir)?;
+        let dir = disk::own_folder(dir)?;
         let path = dir.join(LOCK);
         let mut lock = disk::private_file(&path)?;
+        let names = lock.metadata().map_err(StoreError::io("look at", &path))?.nlink();
+        if names != 1 {
+            let (reason, fix) = ("the file has another name elsewhere", "remove it".to_owned());
+            return Err(Distrust::Foreign { path, reason: reason.to_owned(), fix }.into());
+        }
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
@@ -39,7 +50,7 @@ impl Folder {
                 let known =
                     read.is_ok() && !pid.is_empty() && pid.bytes().all(|b| b.is_ascii_digit());
                 let pid = if known { pid } else { "unknown".to_owned() };
-                return Err(StoreError::InUse { dir: dir.to_owned(), pid });
+                return Err(StoreError::InUse { dir, pid });
             }
             Err(TryLockError::Error(source)) => return Err(StoreError::io("lock", &path)(source)),
         }
@@ -48,7 +59,7 @@ impl Folder {
             .and_then(|()| lock.rewind())
             .and_then(|()| write!(lock, "{}", std::process::id()));
         noted.map_err(StoreError::io("write", &path))?;
-        Ok(Self { dir: dir.to_owned(), _lock: lock })
+        Ok(Self { dir, _lock: lock })
     }
 
     /// Where it is.
@@ -88,6 +99,14 @@ impl Folder {
         Audit::open(&self.dir.join("audit.redb"))
     }
 
+    /// Which bytes were accepted for which place, `accepted.json`.
+    ///
+    /// # Errors
+    /// The file is there and cannot be read.
+    pub fn accepted(&self) -> Result<AcceptedBytes, StoreError> {
+        AcceptedBytes::open(&self.dir)
+    }
+
     /// The components by digest, `shelf/`.
     ///
     /// # Errors
@@ -101,7 +120,25 @@ impl Folder {
     /// # Errors
     /// The folder cannot be made or cleared of leftovers.
     pub fn blobs(&self, bytes_max: u64) -> Result<BlobCache, StoreError> {
-        BlobCache::open(&self.dir.join("compiled"), bytes_max)
+        BlobCache::open(&self.dir.join("compiled"), bytes_max, self.secret()?)
+    }
+
+    /// The folder's secret; made where there is none, or none of the right length. What was written
+    /// under an earlier one is then not believed any more.
+    fn secret(&self) -> Result<[u8; SECRET_BYTES], StoreError> {
+        let path = self.dir.join(SECRET);
+        let found = disk::read(&path, SECRET_BYTES as u64, SECRET);
+        let found = found.ok().flatten().and_then(|bytes| bytes.try_into().ok());
+        if let Some(secret) = found {
+            return Ok(secret);
+        }
+        let mut secret = [0; SECRET_BYTES];
+        let random = Path::new("/dev/urandom");
+        File::open(random)
+            .and_then(|mut random| random.read_exact(&mut secret))
+            .map_err(StoreError::io("read random bytes from", random))?;
+        disk::write_atomic(&self.dir, SECRET, &[&secret], 0)?;
+        Ok(secret)
     }
 
     /// The refusals of components by digest, `refused/`, at most `bytes_max` of them.
@@ -109,7 +146,7 @@ impl Folder {
     /// # Errors
     /// The folder cannot be made or cleared of leftovers.
     pub fn refusals(&self, bytes_max: u64) -> Result<BlobCache, StoreError> {
-        BlobCache::open(&self.dir.join("refused"), bytes_max)
+        BlobCache::open(&self.dir.join("refused"), bytes_max, self.secret()?)
     }
 }
 
@@ -147,8 +184,59 @@ mod tests {
         std::fs::write(&file, "x").unwrap();
         assert!(Folder::open(&file).unwrap_err().to_string().contains("file"));
         let link = root.path().join("link");
-        std::os::unix::fs::symlink(root.path(), &link).unwrap();
+        std::os::unix::fs::symlink(root.path().join("nowhere/at/all"), &link).unwrap();
         assert!(Folder::open(&link).is_err());
+    }
+
+    #[test]
+    fn a_link_of_the_own_user_in_the_folders_place_is_followed_as_systemd_makes_it() {
+        let root = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(root.path().join("private/wickd")).unwrap();
+        let link = root.path().join("wickd");
+        std::os::unix::fs::symlink("private/wickd", &link).unwrap();
+        let folder = Folder::open(&link).unwrap();
+        assert!(folder.dir().ends_with("private/wickd"));
+        folder.blobs(1_000).unwrap().put("a", b"code", 1).unwrap();
+        drop(folder);
+        let cache = Folder::open(&link).unwrap().blobs(1_000).unwrap();
+        assert_eq!(cache.get("a").unwrap().unwrap(), b"code", "the secret is kept");
+    }
+
+    #[test]
+    fn a_planted_link_is_refused_and_its_target_kept() {
+        let root = tempfile::tempdir().unwrap();
+        let precious = root.path().join("precious");
+        std::fs::write(&precious, "keep me").unwrap();
+        for plant in [std::os::unix::fs::symlink::<&Path, &Path>, std::fs::hard_link] {
+            for name in ["wickd.lock", "journal.redb", "secret.key"] {
+                let dir = root.path().join("state");
+                std::fs::create_dir(&dir).unwrap();
+                plant(&precious, &dir.join(name)).unwrap();
+                let opened = Folder::open(&dir);
+                assert!(opened.is_err() || name != "wickd.lock", "{name}");
+                let _ = opened.map(|folder| (folder.journal().is_ok(), folder.blobs(1).is_ok()));
+                assert_eq!(std::fs::read(&precious).unwrap(), b"keep me", "{name}");
+                std::fs::remove_dir_all(&dir).unwrap();
+            }
+        }
+    }
+
+    #[test]
+    fn a_folder_or_a_file_of_another_user_is_refused_with_the_command_that_mends_it() {
+        if !rustix::process::geteuid().is_root() {
+            return;
+        }
+        let root = tempfile::tempdir().unwrap();
+        let dir = root.path().join("state");
+        drop(Folder::open(&dir).unwrap());
+        for path in [dir.clone(), dir.join("wickd.lock")] {
+            std::os::unix::fs::chown(&path, Some(12345), None).unwrap();
+            let error = Folder::open(&dir).unwrap_err();
+            let source = std::error::Error::source(&error).unwrap().to_string();
+            assert!(source.contains(&format!("chown root {}", path.display())), "{source}");
+            std::os::unix::fs::chown(&path, Some(0), None).unwrap();
+        }
+        Folder::open(&dir).unwrap();
     }
 
     #[test]

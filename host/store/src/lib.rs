@@ -11,6 +11,7 @@
     allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed setup fails the test")
 )]
 
+mod accepted;
 mod audit;
 mod blobs;
 mod database;
@@ -22,7 +23,9 @@ mod ledger;
 mod seal;
 mod shelf;
 mod snapshots;
+mod trust;
 
+pub use accepted::{Accepted, AcceptedBytes};
 pub use audit::{Audit, AuditEntry};
 pub use blobs::BlobCache;
 pub use error::StoreError;
@@ -31,3 +34,4 @@ pub use journal::{Journal, Note, Provenance, Record};
 pub use ledger::{Ledger, VenueRecord};
 pub use shelf::{Shelf, Shelved};
 pub use snapshots::{Found, SetAside, Snapshot, SnapshotPut, Snapshots};
+pub use trust::{Distrust, trusted_path};

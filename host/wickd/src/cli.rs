@@ -78,6 +78,18 @@ pub(crate) enum Command {
     Check(CheckArgs),
     /// Show what runs in the daemon, and why what does not run does not
     Status(StatePath),
+    /// Show plugins that would have a place and are held, with what they ask for
+    Held(StatePath),
+    /// Accept bytes for a place: in the running daemon, or for its next start
+    Approve {
+        /// The place, as `wickd held` names it
+        place: String,
+        /// The whole SHA-256 of the bytes, from there as well
+        digest: wickd_model::Digest,
+        #[command(flatten)]
+        /// Whose daemon.
+        state: StatePath,
+    },
     /// Show what a plugin is, what it asks for and which limits hold
     Inspect {
         /// The component

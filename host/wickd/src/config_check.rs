@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use wickd_engine::market::{FeedKind, FeedPlan, FloatNoise, Market, OnBrokenRow, Speed, TimeUnit};
 use wickd_engine::{HouseError, Plan, PluginFeedPlan, Post, RestartPlan, SlotPlan, UtilityPlan};
 use wickd_model::InstrumentId;
+use wickd_policy::acceptance::Accept;
 use wickd_policy::net::Enforcement;
 
 use crate::config::Config;
@@ -141,6 +142,7 @@ fn post(of: &Post, plan: &Plan) -> Value {
         "name": of.name,
         "plugin": of.plugin,
         "range": of.range.to_string(),
+        "accept": accept(&of.accept),
         "config": settings.collect::<serde_json::Map<_, _>>(),
         "network": of.network.lines.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "network_mode": match of.network.enforcement {
@@ -150,6 +152,18 @@ fn post(of: &Post, plan: &Plan) -> Value {
         "limits": of.limits.over(plan.limits.for_io()),
         "restart": restart(&of.restart),
     })
+}
+
+/// Whose bytes a place takes, as it would be written.
+fn accept(of: &Accept) -> Value {
+    match of {
+        Accept::Any => json!("any"),
+        Accept::Pinned => json!("pinned"),
+        Accept::Listed(digests) => json!({ "pinned": digests }),
+        Accept::Signed(keys) => {
+            json!({ "signed": keys.iter().map(ToString::to_string).collect::<Vec<_>>() })
+        }
+    }
 }
 
 fn restart(of: &RestartPlan) -> Value {
@@ -167,6 +181,7 @@ fn slot(slot: &SlotPlan, plan: &Plan) -> Value {
         "name": slot.name,
         "plugin": slot.plugin,
         "range": slot.range.to_string(),
+        "accept": accept(&slot.accept),
         "instruments": slot.instruments,
         "config": settings.collect::<serde_json::Map<_, _>>(),
         "limits": slot.limits.over(plan.limits),

@@ -16,6 +16,7 @@ mod config_check;
 mod demo;
 mod exit;
 mod figures;
+mod held;
 mod journal;
 mod plugin;
 mod run;
@@ -69,6 +70,10 @@ fn command(command: Command, terminal: &Terminal) -> Result<Exit, Failure> {
         }
         Command::Check(args) => check::check(terminal, &args),
         Command::Status(state) => status::show(terminal, &state),
+        Command::Held(state) => held::show(terminal, &state),
+        Command::Approve { place, digest, state } => {
+            held::approve(terminal, &place, digest, &state)
+        }
         Command::Inspect { file } => plugin::show(terminal, &file),
         Command::Adapter(command) => adapter::command(terminal, &command),
         Command::Config(ConfigCommand::Check(path)) => config_check::check(terminal, &path.config),

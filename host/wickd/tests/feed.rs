@@ -103,6 +103,7 @@ fn stage(guests: &[&str], instruments: &str, feeds: &str, strategies: &str) -> S
     let text = format!(
         "folders: [plugins]
 settle_ms: 1
+development: true
 rescan_ms: 200
 instruments:
   BTC-USDT: {{price_scale: 2, size_scale: 6}}

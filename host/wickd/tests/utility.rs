@@ -135,6 +135,7 @@ fn serve(mut stream: TcpStream, log: &Log) -> std::io::Result<()> {
 
 const MARKET: &str = "folders: [plugins]
 settle_ms: 1
+development: true
 rescan_ms: 200
 speed: recorded
 instruments:

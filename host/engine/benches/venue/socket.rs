@@ -107,6 +107,7 @@ fn plan(address: &str) -> VenuePlan {
         name: "binance".to_owned(),
         plugin: "binance".parse().unwrap(),
         range: "*".parse().unwrap(),
+        accept: Default::default(),
         settings: Vec::new(),
         endpoints: vec![endpoint("spot", "http")],
         network,

@@ -3,11 +3,12 @@
 //! Comes in: what generations ask for by plugin name and parameters. Goes out: handles. Equal wishes
 //! on one lane share one instance, computed once per event. Deliberately absent: the values.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use semver::VersionReq;
-use wickd_model::{Entry, Fault, Input, InstrumentId, PluginName, Source, World};
+use wickd_model::{Entry, Fault, Input, InstrumentId, PluginName, SlotName, Source, World};
+use wickd_policy::acceptance::Accept;
 
 use super::Control;
 use super::prepare::{Kitchen, Prepared, Unprepared};
@@ -15,7 +16,7 @@ use super::slot::Sentence;
 use super::slot::Supervision;
 use crate::events::{Detail, InputEvent, Notice};
 use crate::intake::Plugin;
-use crate::lane::{NODES_MAX, Node, NodeId, NodeKind, ToLane};
+use crate::lane::{NODES_MAX, Node, NodeId, NodeKind, Refusals, ToLane, Unemitted};
 use crate::plan::RestartPlan;
 
 /// How deep signals may read signals.
@@ -23,6 +24,8 @@ const DEPTH_MAX: u32 = 4;
 
 /// A shared input of a lane.
 pub(crate) struct NodeControl {
+    /// The slots that read it: what any of them does not take, it does not become.
+    readers: BTreeSet<SlotName>,
     plugin: Arc<Plugin>,
     range: VersionReq,
     instrument: InstrumentId,
@@ -30,15 +33,25 @@ pub(crate) struct NodeControl {
     config: Vec<Entry>,
     supervision: Supervision,
     down: bool,
+    /// Its file was removed, and its readers have no values until there is another.
+    is_unloaded: bool,
+    /// Bytes that could not take its place: they are not tried at each file that comes.
+    refused: Option<Arc<Plugin>>,
+    /// Signals it was refused, of all its generations.
+    refusals: Arc<Refusals>,
+    /// How many of each kind there have to be for the next notice.
+    tell_at: [u64; Unemitted::ALL.len()],
 }
 
 /// One wish, resolved to a plugin.
 struct Wish {
+    readers: BTreeSet<SlotName>,
     plugin: Arc<Plugin>,
     range: VersionReq,
     config: Vec<Entry>,
     instrument: InstrumentId,
     source: Source,
+    refusals: Arc<Refusals>,
 }
 
 impl Control {
@@ -49,13 +62,14 @@ impl Control {
         plugin: &Plugin,
         prepared: &Prepared,
     ) -> Result<Box<[NodeId]>, Unprepared> {
-        let lane = self.slots[place].lane;
-        self.nodes_for(lane, plugin, &prepared.needs.inputs, 0)
+        let (lane, reader) = (self.slots[place].lane, self.slots[place].plan.name.clone());
+        self.nodes_for(lane, &[reader].into(), plugin, &prepared.needs.inputs, 0)
     }
 
     fn nodes_for(
         &mut self,
         lane: usize,
+        readers: &BTreeSet<SlotName>,
         asks: &Plugin,
         inputs: &[Input],
         depth: u32,
@@ -66,17 +80,22 @@ impl Control {
         }
         // All wishes first: an input that is missing must not leave others behind, unused.
         let wishes: Result<Vec<Wish>, Unprepared> =
-            inputs.iter().map(|input| self.wish(asks, input)).collect();
+            inputs.iter().map(|input| self.wish(readers, asks, input)).collect();
         wishes?.into_iter().map(|wish| self.node_for(lane, wish, depth)).collect()
     }
 
-    fn wish(&self, asks: &Plugin, input: &Input) -> Result<Wish, Unprepared> {
+    fn wish(
+        &mut self,
+        readers: &BTreeSet<SlotName>,
+        asks: &Plugin,
+        input: &Input,
+    ) -> Result<Wish, Unprepared> {
         let missing = |what: String| Unprepared::Missing { what, plugin: None };
         let name: PluginName = input.plugin.parse().map_err(|error| {
             missing(format!("it asks for an input named `{}`: {error}", input.plugin))
         })?;
         let range = asks.manifest.requires.get(&name).cloned().unwrap_or(VersionReq::STAR);
-        let Some(plugin) = self.registry.best(&name, &range, &BTreeSet::new()) else {
+        let Some(plugin) = self.choose_input(readers, &name, &range) else {
             let there = self.registry.versions(&name);
             let what = format!("for the input `{name}` {range} (there: {there})");
             return Err(Unprepared::Missing { what, plugin: Some(name) });
@@ -94,16 +113,20 @@ impl Control {
             World::Signal => Source::Mid,
             World::Indicator => input.source,
         };
-        Ok(Wish { plugin, range, config, instrument: input.instrument, source })
+        let (instrument, readers) = (input.instrument, readers.clone());
+        let refusals = Arc::default();
+        Ok(Wish { readers, plugin, range, config, instrument, source, refusals })
     }
 
     fn node_for(&mut self, lane: usize, wish: Wish, depth: u32) -> Result<NodeId, Unprepared> {
         let known = self.lanes[lane].nodes.iter().position(|node| {
-            node.plugin.digest == wish.plugin.digest
+            node.plugin.is_same(&wish.plugin)
+                && !node.is_unloaded
                 && (node.instrument, node.source) == (wish.instrument, wish.source)
                 && node.config == wish.config
         });
         if let Some(place) = known {
+            self.lanes[lane].nodes[place].readers.extend(wish.readers);
             return Ok(place as NodeId);
         }
         let node = self.make(lane, &wish, depth)?;
@@ -113,10 +136,11 @@ impl Control {
             let what = format!("the lane has {NODES_MAX} shared inputs already");
             return Err(Unprepared::Missing { what, plugin: None });
         }
-        let Wish { plugin, range, config, instrument, source } = wish;
+        let Wish { readers, plugin, range, config, instrument, source, refusals } = wish;
         let supervision = Supervision::new(RestartPlan::default(), id as u64);
-        let down = false;
+        let (down, is_unloaded) = (false, false);
         self.lanes[lane].nodes.push(NodeControl {
+            readers,
             plugin,
             range,
             instrument,
@@ -124,6 +148,10 @@ impl Control {
             config,
             supervision,
             down,
+            is_unloaded,
+            refused: None,
+            refusals,
+            tell_at: [1; Unemitted::ALL.len()],
         });
         self.lanes[lane].send(ToLane::Node(id as NodeId, Box::new(node)));
         Ok(id as NodeId)
@@ -137,54 +165,113 @@ impl Control {
         if wish.plugin.manifest.world == World::Indicator {
             return kitchen.indicator(&wish.plugin, &wish.config, wish.instrument, wish.source);
         }
-        let (mut node, needs) = kitchen.signal(&wish.plugin, &wish.config, wish.instrument)?;
+        let (mut node, needs) =
+            kitchen.signal(&wish.plugin, &wish.config, wish.instrument, wish.refusals.clone())?;
         let plugin = wish.plugin.clone();
-        node.guest.host_mut().handles = self.nodes_for(lane, &plugin, &needs.inputs, depth + 1)?;
+        node.guest.host_mut().handles =
+            self.nodes_for(lane, &wish.readers, &plugin, &needs.inputs, depth + 1)?;
         for (instrument, secs) in node.wants.bars() {
             self.lanes[lane].send(ToLane::Bars(*instrument, *secs));
         }
         Ok(self.kitchen().node(&plugin, NodeKind::Signal(Box::new(node))))
     }
 
-    /// A plugin was admitted: inputs of that name within range get the new build.
-    pub(super) fn inputs_changed(&mut self, plugin: &Arc<Plugin>) {
-        if plugin.manifest.world == World::Strategy {
-            return;
+    /// What all readers of an input take; nothing where they do not agree.
+    fn choose_input(
+        &mut self,
+        readers: &BTreeSet<SlotName>,
+        name: &PluginName,
+        range: &VersionReq,
+    ) -> Option<Arc<Plugin>> {
+        let mut agreed: Option<Arc<Plugin>> = None;
+        for reader in readers {
+            let slot = self.slots.iter().find(|slot| slot.plan.name == *reader);
+            let Some((place, accept)) =
+                slot.map(|slot| (format!("{}/{name}", slot.place()), slot.plan.accept.clone()))
+            else {
+                continue;
+            };
+            let best = self.choose(&place, &accept, name, range, &BTreeSet::new())?;
+            if agreed.as_ref().is_some_and(|agreed| agreed.digest != best.digest) {
+                return None;
+            }
+            agreed = Some(best);
         }
+        agreed
+    }
+
+    /// The places of inputs, which follow the rule of the slot that reads them.
+    pub(super) fn input_places(&self) -> BTreeMap<String, Accept> {
+        let nodes = self.lanes.iter().flat_map(|lane| &lane.nodes);
+        let readers = nodes.flat_map(|node| {
+            node.readers.iter().map(move |reader| (reader, &node.plugin.manifest.name))
+        });
+        let place = |(reader, name): (&SlotName, &PluginName)| {
+            let slot = self.slots.iter().find(|slot| slot.plan.name == *reader)?;
+            Some((format!("{}/{name}", slot.place()), slot.plan.accept.clone()))
+        };
+        readers.filter_map(place).collect()
+    }
+
+    /// Every input becomes the best that its readers take, or is unloaded with its file.
+    pub(super) fn consider_inputs(&mut self) {
         for lane in 0..self.lanes.len() {
             for place in 0..self.lanes[lane].nodes.len() {
                 let node = &self.lanes[lane].nodes[place];
-                let best = self.registry.best(&plugin.manifest.name, &node.range, &BTreeSet::new());
-                let fits = node.plugin.manifest.name == plugin.manifest.name
-                    && best.is_some_and(|best| best.digest == plugin.digest)
-                    && node.plugin.digest != plugin.digest;
-                if fits {
-                    self.renew(lane, place, plugin.clone());
+                let (readers, range) = (node.readers.clone(), node.range.clone());
+                let name = node.plugin.manifest.name.clone();
+                let best = self.choose_input(&readers, &name, &range);
+                let node = &self.lanes[lane].nodes[place];
+                let gone = !self.registry.has(&node.plugin.digest);
+                let refused = node.refused.as_ref();
+                let best = best.filter(|best| !refused.is_some_and(|of| of.is_same(best)));
+                match best {
+                    Some(best) if node.is_unloaded || !best.is_same(&node.plugin) => {
+                        self.renew(lane, place, best);
+                    }
+                    None if gone && !node.is_unloaded => self.unload_input(lane, place),
+                    _ => {}
                 }
             }
         }
+    }
+
+    fn unload_input(&mut self, lane: usize, place: usize) {
+        let node = &mut self.lanes[lane].nodes[place];
+        node.is_unloaded = true;
+        node.supervision.due_ns = None;
+        let (label, digest) = (node.plugin.label(), node.plugin.digest);
+        let none = Node { kind: NodeKind::Down, digest, plugin: label.clone() };
+        let readers: Vec<_> = node.readers.iter().map(ToString::to_string).collect();
+        self.lanes[lane].send(ToLane::Node(place as NodeId, Box::new(none)));
+        let event = InputEvent::Unloaded { readers: readers.join(", ") };
+        self.publish(Notice::of(event).plugin(label, digest));
     }
 
     /// Puts a new instance into a node; the lane carries the state over between two events.
     fn renew(&mut self, lane: usize, place: usize, plugin: Arc<Plugin>) {
         let node = &self.lanes[lane].nodes[place];
         let wish = Wish {
+            readers: node.readers.clone(),
             plugin: plugin.clone(),
             range: node.range.clone(),
             config: node.config.clone(),
             instrument: node.instrument,
             source: node.source,
+            refusals: node.refusals.clone(),
         };
         match self.make(lane, &wish, 0) {
             Ok(node) => {
                 let control = &mut self.lanes[lane].nodes[place];
                 (control.plugin, control.down) = (plugin.clone(), false);
+                (control.is_unloaded, control.refused) = (false, None);
                 self.lanes[lane].send(ToLane::Node(place as NodeId, Box::new(node)));
                 let notice =
                     Notice::of(InputEvent::Swapped {}).plugin(plugin.label(), plugin.digest);
                 self.publish(notice);
             }
             Err(unprepared) => {
+                self.lanes[lane].nodes[place].refused = Some(plugin.clone());
                 let event = InputEvent::Refused { why: unprepared.to_string() };
                 self.publish(Notice::of(event).plugin(plugin.label(), plugin.digest));
             }
@@ -205,8 +292,30 @@ impl Control {
         self.publish(Notice::of(event).plugin(label, digest).detail(Detail::Fault(fault)));
     }
 
+    /// Signals that were refused since the last look: the first of a kind is told, then every tenth
+    /// power of them.
+    pub(super) fn tell_refused_signals(&mut self) {
+        let mut notices = Vec::new();
+        for node in self.lanes.iter_mut().flat_map(|lane| &mut lane.nodes) {
+            for why in Unemitted::ALL {
+                let (count, at) = (node.refusals.get(why), &mut node.tell_at[why as usize]);
+                if count < *at {
+                    continue;
+                }
+                while *at <= count {
+                    *at = at.saturating_mul(10);
+                }
+                let event = InputEvent::SignalsRefused { count, why: why.text() };
+                let notice = Notice::of(event).detail(Detail::Count(count));
+                notices.push(notice.plugin(node.plugin.label(), node.plugin.digest));
+            }
+        }
+        notices.into_iter().for_each(|notice| self.publish(notice));
+    }
+
     /// Inputs whose wait is over start again.
     pub(super) fn nodes_come_back(&mut self, now_ns: u64) {
+        self.tell_refused_signals();
         for lane in 0..self.lanes.len() {
             for place in 0..self.lanes[lane].nodes.len() {
                 let node = &mut self.lanes[lane].nodes[place];

@@ -4,6 +4,7 @@
 //! lanes, notices, snapshots. Whatever is slow happens here or in intake, never on a lane: making
 //! instances, warming them up, writing, dropping. Deliberately absent: ticks.
 
+mod acceptance;
 mod inputs;
 mod opening;
 mod prepare;
@@ -33,10 +34,12 @@ use crate::market::Speed;
 use crate::pump::{Pump, Stream, Tap};
 use crate::venue::Ear;
 
+pub(crate) use acceptance::{Acceptance, Record as AcceptedRecord, resolve};
+pub use acceptance::{HeldPlugin, NotApproved};
 use inputs::NodeControl;
 pub(crate) use opening::{Opening, Reading};
 pub(crate) use prepare::{Kitchen, Prepared};
-use registry::Registry;
+pub(crate) use registry::Registry;
 use seating::Pending;
 pub(crate) use slot::{Sentence, SlotControl, Standing, Supervision};
 
@@ -59,6 +62,8 @@ pub(crate) enum ToControl {
     Gone(PathBuf),
     /// What has become of a file that was there at the start.
     Reading(Reading),
+    /// A file has another name.
+    Moved { from: PathBuf, to: PathBuf },
     /// The feeds have ended.
     FeedsOver,
     /// Return a slot to its previous generation.
@@ -139,6 +144,7 @@ pub(crate) struct Control {
     pub(crate) pump: Option<Pump>,
     pub(crate) pump_gauge: Arc<std::sync::OnceLock<Arc<crate::pump::PumpGauge>>>,
     pub(crate) registry: Registry,
+    pub(crate) acceptance: Acceptance,
     pub(crate) batch: Batch,
     /// The ears of the venues, which take adapters.
     pub(crate) venues: Vec<Ear>,
@@ -170,6 +176,7 @@ impl Control {
                 break;
             }
         }
+        self.tell_refused_signals();
         if let Some(pump) = self.pump.take() {
             pump.join();
         }
@@ -196,6 +203,7 @@ impl Control {
             ToControl::Admitted(plugin) => self.admitted(plugin),
             ToControl::Gone(path) => self.gone(&path),
             ToControl::Reading(reading) => self.opening.take(reading),
+            ToControl::Moved { from, to } => self.registry.moved(&from, &to),
             ToControl::FeedsOver => {
                 self.publish(Notice::of(RunEvent::FeedsOver {}));
                 self.finish();
@@ -225,7 +233,8 @@ impl Control {
         if !awaited.is_empty() && !enough {
             return;
         }
-        self.supply_all();
+        self.opening.complete = awaited.is_empty();
+        self.consider_all();
         // What a slot turned out to miss may be among the files that nobody seemed to use.
         let awaited = self.awaited().unwrap_or_default();
         if awaited.is_empty() || enough {
@@ -234,7 +243,7 @@ impl Control {
         }
     }
 
-    fn awaited(&mut self) -> Option<Vec<PathBuf>> {
+    pub(crate) fn awaited(&mut self) -> Option<Vec<PathBuf>> {
         let slots = self.slots.iter();
         let slots =
             slots.flat_map(|slot| [Some(&slot.plan.plugin), slot.misses.as_ref()]).flatten();

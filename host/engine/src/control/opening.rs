@@ -29,6 +29,8 @@ pub(crate) enum Reading {
 pub(crate) struct Opening {
     /// The slots have what there is for them; the market may start.
     pub(crate) supplied: bool,
+    /// Everything that somebody may use has been read, so that the best of what is there is known.
+    pub(crate) complete: bool,
     /// Since when it is waited.
     pub(crate) since_ns: TsNs,
     /// It was said for what.

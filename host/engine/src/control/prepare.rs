@@ -3,13 +3,15 @@
 //! Comes in: a plugin and a slot's plan. Goes out: a [`Body`], or why there is none. It all happens
 //! away from the lanes; a plugin that hangs or fails here has disturbed nobody.
 
+use std::sync::Arc;
+
 use wickd_model::{Entry, Fault, Instrument, InstrumentId, Issue, Limits, Needs, PluginName};
 use wickd_policy::params::Setting;
 use wickd_policy::yaml::Problem;
 use wickd_sandbox::{IndicatorGuest, Runtime, SignalGuest, StrategyGuest};
 
 use crate::intake::Plugin;
-use crate::lane::{Body, IndicatorNode, Node, NodeKind, Seat, SignalNode, Wants};
+use crate::lane::{Body, Emits, IndicatorNode, Node, NodeKind, Refusals, Seat, SignalNode, Wants};
 use crate::plan::SlotPlan;
 
 /// Why there is no generation.
@@ -65,10 +67,6 @@ pub(crate) struct Kitchen<'k> {
 }
 
 impl Kitchen<'_> {
-    fn limits_of(&self, plugin: &Plugin) -> Limits {
-        plugin.limits.over(self.limits)
-    }
-
     fn pick(&self, ids: &[InstrumentId]) -> Vec<Instrument> {
         ids.iter().filter_map(|id| self.instruments.get(*id as usize).cloned()).collect()
     }
@@ -81,8 +79,8 @@ impl Kitchen<'_> {
         generation: u32,
     ) -> Result<Prepared, Unprepared> {
         let config = plugin.schema.resolve(&plan.settings).map_err(Unprepared::Config)?;
-        let limits = plan.limits.over(self.limits_of(plugin));
-        let seat = Seat::new(limits.signals_per_call);
+        let limits = plugin.limits(plan.limits.over(self.limits));
+        let seat = Seat::new(&limits);
         let seed = crate::seed_of(&plugin.digest);
         let made = StrategyGuest::new(self.runtime, &plugin.loaded, seat, &limits, seed);
         let mut guest = made.ok_or(Unprepared::World("strategy"))??;
@@ -128,8 +126,8 @@ impl Kitchen<'_> {
             let what = format!("there is no instrument {instrument}");
             return Err(Unprepared::Missing { what, plugin: None });
         };
-        let limits = self.limits_of(plugin);
-        let seat = Seat::new(limits.signals_per_call);
+        let limits = plugin.limits(self.limits);
+        let seat = Seat::new(&limits);
         let seed = crate::seed_of(&plugin.digest);
         let made = IndicatorGuest::new(self.runtime, &plugin.loaded, seat, &limits, seed);
         let mut guest = made.ok_or(Unprepared::World("indicator"))??;
@@ -151,13 +149,16 @@ impl Kitchen<'_> {
         plugin: &Plugin,
         config: &[Entry],
         instrument: InstrumentId,
+        refusals: Arc<Refusals>,
     ) -> Result<(SignalNode, Needs), Unprepared> {
-        let limits = self.limits_of(plugin);
-        let seat = Seat::new(limits.signals_per_call);
+        let limits = plugin.limits(self.limits);
+        let seat = Seat::new(&limits);
         let seed = crate::seed_of(&plugin.digest);
         let made = SignalGuest::new(self.runtime, &plugin.loaded, seat, &limits, seed);
         let mut guest = made.ok_or(Unprepared::World("signal"))??;
         let shape = guest.init(config, &self.pick(&[instrument]))?.map_err(Unprepared::Refuses)?;
+        let outputs = shape.outputs.len() as u32;
+        guest.host_mut().emits = Some(Emits { instrument, outputs, refusals });
         let needs = shape.needs;
         let wants = Wants::new(
             self.instruments.len(),

@@ -8,15 +8,16 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
-use wickd_model::{Event, PluginName};
+use semver::VersionReq;
+use wickd_model::{Digest, Event, PluginName};
+use wickd_policy::acceptance::Accept;
 
 use super::prepare::{Kitchen, Prepared, Unprepared};
 use super::slot::Running;
-use super::{Control, Reading};
+use super::{Control, NotApproved, Reading, resolve};
 use crate::events::{Detail, FileEvent, Notice, SlotEvent};
 use crate::intake::Plugin;
 use crate::lane::{Body, HISTORY_EVENTS, NodeId, ToLane};
-use crate::venue::Input;
 
 /// Times a generation that fell behind its lane is warmed up again.
 const CATCH_UPS_MAX: u32 = 5;
@@ -56,67 +57,118 @@ impl Control {
             // Which of two versions is read first must not matter.
             return;
         }
-        self.inputs_changed(&plugin);
-        for venue in &self.venues {
-            let best = self.registry.best(&venue.plugin, &venue.range, &BTreeSet::new());
-            if best.is_some_and(|best| best.digest == plugin.digest) {
-                // A venue that has ended needs no adapter.
-                let _ = venue.input.send(Input::Adapter(plugin.clone()));
-            }
+        if !self.opening.complete {
+            self.opening.complete = self.awaited().is_some_and(|awaited| awaited.is_empty());
         }
-        self.employ(&plugin.manifest.name);
-        for place in 0..self.slots.len() {
-            self.consider(place);
-        }
+        self.consider_all();
     }
 
-    /// Gives everybody what is best for them now.
-    pub(super) fn supply_all(&mut self) {
-        for venue in &self.venues {
-            if let Some(best) = self.registry.best(&venue.plugin, &venue.range, &BTreeSet::new()) {
-                // A venue that has ended needs no adapter.
-                let _ = venue.input.send(Input::Adapter(best));
-            }
-        }
-        for worker in &mut self.workers {
-            worker.employ(self.registry.best(&worker.plugin, &worker.range, &BTreeSet::new()));
-        }
-        for place in 0..self.slots.len() {
-            self.consider(place);
-        }
-    }
-
+    /// A file was removed, and everything that ran from it is unloaded, or replaced by what else a place
+    /// takes: strategy, input, adapter, feed and utility alike, whatever the file had last.
     pub(super) fn gone(&mut self, path: &Path) {
         self.opening.take(Reading::Done(path.to_owned()));
-        let Some(plugin) = self.registry.remove(path) else { return };
-        let notice = Notice::of(FileEvent::Gone {})
-            .plugin(plugin.label(), plugin.digest)
-            .place(path.display());
-        self.publish(notice);
-        self.employ(&plugin.manifest.name);
-        for place in 0..self.slots.len() {
-            let slot = &self.slots[place];
-            let runs = slot.running.as_ref().is_some_and(|r| r.plugin.digest == plugin.digest);
-            let elsewhere = self.registry.all().iter().any(|p| p.digest == plugin.digest);
-            if !runs || elsewhere {
-                continue;
-            }
-            self.consider(place);
-            let slot = &mut self.slots[place];
-            if slot.offered.is_none() && !slot.stopping {
-                slot.stopping = true;
-                let (key, lane) = (slot.key, slot.lane);
-                self.lanes[lane].send(ToLane::Save(key));
-                self.lanes[lane].send(ToLane::Stop(key));
-            }
+        let gone = self.registry.remove(path);
+        for plugin in &gone {
+            let notice = Notice::of(FileEvent::Gone {})
+                .plugin(plugin.label(), plugin.digest)
+                .place(path.display());
+            self.publish(notice);
         }
+        if gone.is_empty() || !self.opening.supplied {
+            return;
+        }
+        self.consider_all();
+        (0..self.slots.len()).for_each(|place| self.unload_if_gone(place));
     }
 
-    /// Gives the I/O tier what is best now of a plugin; nothing where none is left.
-    fn employ(&mut self, name: &PluginName) {
-        for worker in self.workers.iter_mut().filter(|worker| worker.plugin == *name) {
-            worker.employ(self.registry.best(name, &worker.range, &BTreeSet::new()));
+    /// Ends a slot whose bytes are in no file any more, unless others are on their way.
+    pub(super) fn unload_if_gone(&mut self, place: usize) {
+        let slot = &self.slots[place];
+        let runs = slot.running.as_ref().map(|running| running.plugin.digest);
+        let (waits, last) = (slot.supervision.due_ns.is_some(), slot.last_digest());
+        let Some(digest) = runs.or(last.filter(|_| waits)) else { return };
+        let replaced = slot.offered.as_ref().is_some_and(|of| self.registry.has(&of.digest));
+        if self.registry.has(&digest) || replaced || slot.stopping || self.finishing.is_some() {
+            return;
         }
+        let slot = &mut self.slots[place];
+        slot.stopping = true;
+        slot.supervision.due_ns = None;
+        let (key, lane) = (slot.key, slot.lane);
+        self.lanes[lane].send(ToLane::Save(key));
+        self.lanes[lane].send(ToLane::Stop(key));
+    }
+
+    /// Every place gets the best that it takes of what is there now.
+    pub(super) fn consider_all(&mut self) {
+        self.consider_inputs();
+        for place in 0..self.venues.len() {
+            let (name, accept) =
+                (self.venues[place].place.clone(), self.venues[place].accept.clone());
+            let (plugin, range) =
+                (self.venues[place].plugin.clone(), self.venues[place].range.clone());
+            let best = self.choose(&name, &accept, &plugin, &range, &BTreeSet::new());
+            // A venue that has ended needs no adapter.
+            self.venues[place].employ(best);
+        }
+        for place in 0..self.workers.len() {
+            let worker = &self.workers[place];
+            let (name, accept) = (worker.place.clone(), worker.accept.clone());
+            let (plugin, range) = (worker.plugin.clone(), worker.range.clone());
+            let best = self.choose(&name, &accept, &plugin, &range, &BTreeSet::new());
+            self.workers[place].employ(best);
+        }
+        (0..self.slots.len()).for_each(|place| self.consider(place));
+    }
+
+    /// What takes a place, of the plugins that are there; what is held is told.
+    pub(super) fn choose(
+        &mut self,
+        place: &str,
+        accept: &Accept,
+        plugin: &PluginName,
+        range: &VersionReq,
+        failed: &BTreeSet<Digest>,
+    ) -> Option<Arc<Plugin>> {
+        let fitting = self.registry.fitting(plugin, range).into_iter();
+        let fitting: Vec<_> =
+            fitting.filter(|plugin| !failed.contains(&plugin.digest)).cloned().collect();
+        let (may_pin, now) = (self.opening.complete, self.clock.now_ns());
+        let outcome = self.acceptance.choose(place, accept, &fitting, failed, may_pin, now);
+        if !outcome.notices.is_empty() {
+            self.registry.kept = self.acceptance.holders();
+        }
+        outcome.notices.into_iter().for_each(|notice| self.publish(notice));
+        outcome.taken
+    }
+
+    /// The operator accepts bytes for a place that may be named without its kind.
+    pub(crate) fn approve(&mut self, text: &str, digest: Digest) -> Result<String, NotApproved> {
+        let held = self.acceptance.held();
+        let holds = |place: &str| held.iter().any(|of| of.place == place && of.digest == digest);
+        let place = resolve(self.places(), text, holds)?;
+        let plugin = self.registry.by_digest(&digest).cloned();
+        let plugin = plugin.ok_or(NotApproved::NoBytes(digest))?;
+        self.acceptance.approve(&place, &plugin, self.clock.now_ns())?;
+        self.registry.kept = self.acceptance.holders();
+        let text = format!("{place}: {} is approved", plugin.label());
+        let event = FileEvent::Approved { place: place.clone() };
+        let notice = Notice::of(event).plugin(plugin.label(), digest);
+        self.publish(notice.place(plugin.path.display()));
+        // Another try is part of the approval.
+        self.slots.iter_mut().filter(|slot| slot.place() == place).for_each(|slot| {
+            slot.barred.remove(&digest);
+        });
+        self.consider_all();
+        Ok(text)
+    }
+
+    /// Every place there is, with its rule.
+    fn places(&self) -> Vec<(String, Accept)> {
+        let slots = self.slots.iter().map(|slot| (slot.place(), slot.plan.accept.clone()));
+        let venues = self.venues.iter().map(|venue| (venue.place.clone(), venue.accept.clone()));
+        let workers = self.workers.iter().map(|of| (of.place.clone(), of.accept.clone()));
+        slots.chain(venues).chain(workers).chain(self.input_places()).collect()
     }
 
     /// Once every file has been read: which slots have nothing to run.
@@ -155,17 +207,23 @@ impl Control {
         }
         let Some(plugin) = self.best_for(place) else { return };
         let slot = &self.slots[place];
-        let runs = slot.running.as_ref().is_some_and(|r| r.plugin.digest == plugin.digest);
-        let offered = slot.offered.as_ref().is_some_and(|p| p.digest == plugin.digest);
+        let runs = slot.running.as_ref().is_some_and(|r| r.plugin.is_same(&plugin));
+        let offered = slot.offered.as_ref().is_some_and(|of| of.is_same(&plugin));
+        let declined = slot.declined.as_ref() == Some(&plugin.lowered)
+            && slot.running.as_ref().is_some_and(|r| r.plugin.digest == plugin.digest);
+        if declined {
+            return;
+        }
         if (runs && slot.offered.is_none()) || offered {
             return;
         }
         self.supply(place, &plugin);
     }
 
-    fn best_for(&self, place: usize) -> Option<Arc<Plugin>> {
+    fn best_for(&mut self, place: usize) -> Option<Arc<Plugin>> {
         let slot = &self.slots[place];
-        self.registry.best(&slot.plan.plugin, &slot.plan.range, &slot.barred_digests())
+        let (name, plan, failed) = (slot.place(), slot.plan.clone(), slot.barred_digests());
+        self.choose(&name, &plan.accept, &plan.plugin, &plan.range, &failed)
     }
 
     /// Prepares a generation from these bytes and sends it to the slot's lane.
@@ -191,7 +249,7 @@ impl Control {
 
     /// Whether everything the plugin `requires` is there, inputs or not.
     fn requirements(&self, plugin: &Plugin) -> Result<(), String> {
-        let there: Vec<_> = self.registry.all().iter().map(|plugin| &plugin.manifest).collect();
+        let there: Vec<_> = self.registry.all().map(|plugin| &plugin.manifest).collect();
         let house = crate::intake::house_version();
         match wickd_policy::requires::resolve(&plugin.manifest, &house, &there) {
             Ok(_) => Ok(()),
@@ -393,7 +451,7 @@ impl Control {
             return;
         }
         let text = why.to_string();
-        slot.barred.insert(plugin.digest, text.clone());
+        slot.decline(plugin.digest, Some(&plugin.lowered), text.clone());
         if slot.running.is_none() {
             slot.stand("waiting", text.clone());
             slot.waits_for = Some(text.clone());

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use wickd_model::{Digest, PluginName};
+use wickd_policy::LimitsPatch;
 
 use crate::intake::Plugin;
 use crate::lane::{Accounts, Gauge, Saved};
@@ -66,6 +67,8 @@ pub(crate) struct SlotControl {
     /// The input that was not there when it was to be seated.
     pub(crate) misses: Option<PluginName>,
     pub(crate) stopping: bool,
+    /// Lower limits that the running bytes have failed under.
+    pub(crate) declined: Option<LimitsPatch>,
 }
 
 /// Swaps kept with their accounts: the display shows the last ones, the audit log has all.
@@ -114,6 +117,26 @@ impl SlotControl {
             waits_for: None,
             misses: None,
             stopping: false,
+            declined: None,
+        }
+    }
+
+    /// Its name among all places.
+    pub(crate) fn place(&self) -> String {
+        format!("slot/{}", self.plan.name)
+    }
+
+    /// These bytes are not taken again. Where they run already under other limits, only their new limits
+    /// are not.
+    pub(crate) fn decline(&mut self, digest: Digest, lowered: Option<&LimitsPatch>, why: String) {
+        let stays = |of: &Option<Running>| {
+            of.as_ref().is_some_and(|of| {
+                of.plugin.digest == digest && lowered.is_some_and(|new| *new != of.plugin.lowered)
+            })
+        };
+        match stays(&self.running) || stays(&self.previous) {
+            true => self.declined = lowered.cloned(),
+            false => drop(self.barred.insert(digest, why)),
         }
     }
 

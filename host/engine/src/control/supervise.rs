@@ -79,6 +79,7 @@ impl Control {
             .plugin(running.plugin.label(), running.plugin.digest);
         self.publish(notice);
         self.note(place, Note::Started(self.provenance(place)));
+        self.unload_if_gone(place);
     }
 
     /// A cut was made, or the verdict on one has come.
@@ -103,6 +104,7 @@ impl Control {
                     .detail(Detail::Swap(accounts));
                 self.publish(notice);
                 self.note(place, Note::Swapped(self.provenance(place)));
+                self.unload_if_gone(place);
             }
             Verdict::Kept => {
                 slot.previous = None;
@@ -114,7 +116,8 @@ impl Control {
             }
             Verdict::RolledBack => {
                 // The operator's word: the bytes that left do not come back by themselves.
-                slot.barred.insert(accounts.to, "the operator rolled it back".into());
+                let lowered = slot.running.as_ref().map(|running| running.plugin.lowered.clone());
+                slot.decline(accounts.to, lowered.as_ref(), "the operator rolled it back".into());
                 slot.running = slot.previous.take();
                 self.rolled_back(place, "the operator asked for it");
             }
@@ -134,11 +137,14 @@ impl Control {
         }
         self.publish(notice);
         self.note(place, Note::RolledBack(self.provenance(place)));
+        self.unload_if_gone(place);
     }
 
     fn refused(&mut self, place: usize, digest: Digest, refusal: Refusal) {
         let slot = &mut self.slots[place];
-        let label = slot.take_next(digest).map(|next| next.plugin.label()).unwrap_or_default();
+        let next = slot.take_next(digest);
+        let lowered = next.as_ref().map(|next| next.plugin.lowered.clone());
+        let label = next.map(|next| next.plugin.label()).unwrap_or_default();
         slot.offered = None;
         let (text, fix) = match &refusal {
             Refusal::State(reason) => (
@@ -154,7 +160,7 @@ impl Control {
             Refusal::NoSlot => ("there is no earlier generation to return to".into(), "wait"),
         };
         if !matches!(refusal, Refusal::NoSlot) {
-            slot.barred.insert(digest, text.clone());
+            slot.decline(digest, lowered.as_ref(), text.clone());
         }
         if slot.running.is_some() {
             slot.stand("live", "");
@@ -202,7 +208,8 @@ impl Control {
             }
             (Role::Live, Some(new)) if slot.is_previous(new) => {
                 // It failed on probation: the one before it goes on as if nothing had been.
-                slot.barred.insert(digest, fault.to_string());
+                let lowered = slot.running.as_ref().map(|running| running.plugin.lowered.clone());
+                slot.decline(digest, lowered.as_ref(), fault.to_string());
                 slot.running = slot.previous.take();
                 slot.settle_swap(Verdict::RolledBack);
                 self.rolled_back(place, "the new generation failed on probation");
@@ -217,8 +224,8 @@ impl Control {
                 }
             }
             (Role::Candidate, _) => {
-                slot.barred.insert(digest, fault.to_string());
-                slot.take_next(digest);
+                let lowered = slot.take_next(digest).map(|next| next.plugin.lowered.clone());
+                slot.decline(digest, lowered.as_ref(), fault.to_string());
                 slot.offered = None;
                 slot.stand("live", "");
             }

@@ -12,6 +12,14 @@ events! {
         /// A shared input does not get a generation from these bytes.
         Refused { why: String } = "input-refused", [Warn], why.as_str(),
             fix: "mend the plugin; the input goes on with what it had";
+        /// A shared input was unloaded, because its file was removed.
+        Unloaded { readers: String } = "input-unloaded", [Warn],
+            format!("its file was removed: {readers} read no values of it"),
+            fix: "put the file back, or drop a build that fits";
+        /// Signals were refused, so that they reached nobody.
+        SignalsRefused { count: u64, why: &'static str } = "signal-refused", [Warn],
+            format!("{count} of its signals reached nobody: {why}"),
+            fix: "mend the plugin: it may emit what it declared, for its own instrument";
         /// A shared input failed, and starts again after a wait.
         Failed { fault: Box<Fault>, wait_ms: u64 } = "input-failed", [Warn],
             format!("{fault}; again in {wait_ms} ms"), fix: fault.kind.hint();

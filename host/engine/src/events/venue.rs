@@ -51,6 +51,10 @@ events! {
         AdapterRefused { venue: String, plugin: String, why: String } = "adapter-refused", [Error],
             format!("{venue}: {plugin} cannot be used: {why}"),
             fix: "the one before it goes on, if there is one";
+        /// A venue's adapter was unloaded, because its file was removed.
+        AdapterUnloaded { venue: String, orders: usize } = "adapter-unloaded", [Error],
+            format!("{venue}: the adapter's file was removed and it is unloaded; {orders} orders stay"),
+            fix: "put the file back";
         /// A venue's adapter failed in a call.
         AdapterFailed { venue: String, fault: Box<Fault> } = "adapter-failed", [Error],
             format!("the adapter of {venue} failed: {fault}"), fix: fault.kind.hint();

@@ -60,7 +60,7 @@ pub fn describe(wasm: &[u8]) -> Result<Description, Refusal> {
     let (world, functions) = (inspection.world, inspection.functions);
     let wit = wickd_model::printable(wit.as_bytes(), 32);
     let description = Description { world, wit, imports, functions, manifest };
-    described(&description, None)?;
+    described(&description, &[])?;
     rights(&description)?;
     Ok(description)
 }

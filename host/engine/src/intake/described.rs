@@ -4,16 +4,17 @@
 //! a refusal. The child asks before it compiles, the daemon asks again, because it does not believe the
 //! child. Deliberately absent: reading files, and running anything.
 
-use wickd_policy::{LimitsPatch, Manifest};
+use wickd_policy::Manifest;
 
 use super::answer::Description;
+use super::sidecars::{Lowered, Sidecar};
 use super::{Refusal, house_version};
 
 /// Version stamp, manifest, sidecar and the requirement on the house itself.
 pub(super) fn described(
     description: &Description,
-    sidecar: Option<&[u8]>,
-) -> Result<(Manifest, LimitsPatch), Refusal> {
+    sidecars: &[Sidecar],
+) -> Result<(Manifest, Vec<Lowered>), Refusal> {
     wickd_policy::wit_compatible(&description.wit).map_err(|error| {
         Refusal::new("version", error, "build it with the SDK of this wickd's version")
     })?;
@@ -29,18 +30,22 @@ pub(super) fn described(
         );
         return Err(Refusal::new("world", reason, "make them agree and build it again"));
     }
-    let (manifest, patch) = match sidecar {
-        None => (manifest, LimitsPatch::default()),
-        Some(bytes) => {
-            let text = std::str::from_utf8(bytes).map_err(|error| {
-                Refusal::new("manifest", format!("the sidecar: {error}"), "save it as UTF-8")
-            })?;
-            manifest.with_sidecar(text).map_err(|error| {
-                let reason = format!("the sidecar plugin.yaml: {error}");
-                Refusal::new("manifest", reason, "mend the sidecar; it is read again when it rests")
-            })?
+    let (mut manifest, mut lowered) = (manifest, Vec::new());
+    for sidecar in sidecars {
+        let text = std::str::from_utf8(&sidecar.bytes).map_err(|error| {
+            Refusal::new("manifest", format!("the sidecar: {error}"), "save it as UTF-8")
+        })?;
+        let named = Manifest::named_in(text);
+        if sidecar.is_shared && named.is_some_and(|name| name != manifest.name) {
+            continue;
         }
-    };
+        let (merged, limits) = manifest.with_sidecar(text).map_err(|error| {
+            let reason = format!("the sidecar plugin.yaml: {error}");
+            Refusal::new("manifest", reason, "mend the sidecar; it is read again when it rests")
+        })?;
+        manifest = merged;
+        lowered.push(Lowered { is_shared: sidecar.is_shared, limits });
+    }
     let range = manifest.requires.iter().find(|(name, _)| name.as_str() == wickd_policy::HOST);
     if let Some((_, range)) = range
         && !range.matches(&house_version())
@@ -48,7 +53,7 @@ pub(super) fn described(
         let reason = format!("{} needs wickd {range}, this is {}", manifest.name, house_version());
         return Err(Refusal::new("version", reason, "update wickd, or use an older plugin"));
     }
-    Ok((manifest, patch))
+    Ok((manifest, lowered))
 }
 
 /// What it imports against what its world may have.

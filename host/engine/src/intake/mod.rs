@@ -10,7 +10,9 @@ mod answer;
 mod child;
 mod described;
 mod folders;
+pub(crate) mod look;
 mod reader;
+mod sidecars;
 mod thread;
 mod watch;
 
@@ -22,6 +24,7 @@ use std::sync::Arc;
 
 use semver::Version;
 use wickd_model::{Digest, Fault, Issue, Limits, PluginName, Spec, World};
+use wickd_policy::acceptance::{Candidate, Profile, SIGNATURE_BYTES_MAX, SigningKey};
 use wickd_policy::params::Schema;
 use wickd_policy::{LimitsPatch, MANIFEST_BYTES_MAX, Manifest};
 use wickd_sandbox::{
@@ -35,10 +38,12 @@ pub use child::{describe, read_component};
 use described::{described, rights};
 pub use reader::reading_budget_s;
 pub(crate) use reader::{Asked, Reader, Unread, try_child};
+use sidecars::{Kept, Sidecar};
 pub(crate) use thread::Intake;
-use watch::sidecar;
+use watch::Settled;
 
 use crate::clock::WallClock;
+use crate::control::{Acceptance, AcceptedRecord};
 use crate::events::Notices;
 use crate::io;
 use crate::lane::Seat;
@@ -69,8 +74,14 @@ pub struct Plugin {
     pub(crate) loaded: Loaded<Seat>,
     /// Its parameters.
     pub schema: Schema,
-    /// The sidecar's limits.
-    pub(crate) limits: LimitsPatch,
+    /// What it asks for.
+    pub profile: Profile,
+    /// The configured keys that have signed its bytes.
+    pub(crate) signers: Vec<SigningKey>,
+    /// The limits that sidecars lower.
+    pub(crate) lowered: LimitsPatch,
+    /// Those whose sidecar is not there any more.
+    orphaned: Vec<String>,
     /// Where it came from.
     pub path: PathBuf,
     /// The precedence of its folder; 0 comes first.
@@ -81,6 +92,21 @@ impl Plugin {
     /// Name and version, for people.
     pub fn label(&self) -> String {
         format!("{} {}", self.manifest.name, self.manifest.version)
+    }
+
+    /// As the rules of acceptance see it.
+    pub(crate) fn candidate(&self) -> Candidate<'_> {
+        Candidate {
+            digest: self.digest,
+            version: &self.manifest.version,
+            profile: &self.profile,
+            signers: &self.signers,
+        }
+    }
+
+    /// Whether an instance of the other would be no other than one of this.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        self.digest == other.digest && self.lowered == other.lowered
     }
 
     /// A fresh instance outside any venue, to be tried. `None` where it is no exchange adapter.
@@ -95,9 +121,9 @@ impl Plugin {
         ExchangeGuest::new(runtime, &self.loaded, limits, crate::seed_of(&self.digest))
     }
 
-    /// What it may use: the sidecar's limits over the house's.
-    pub fn limits(&self, house: Limits) -> Limits {
-        self.limits.over(house)
+    /// What it may use: what the configuration gives it, lowered by its sidecars.
+    pub fn limits(&self, configured: Limits) -> Limits {
+        self.lowered.lower(configured)
     }
 }
 
@@ -147,6 +173,10 @@ pub struct Admission {
     pub(crate) limits: Limits,
     pub(crate) shelf: Option<Shelf>,
     pub(crate) clock: WallClock,
+    /// Keys whose signatures count somewhere.
+    pub(crate) keys: Vec<SigningKey>,
+    /// What sidecars had lowered before.
+    pub(crate) record: AcceptedRecord,
 }
 
 impl Admission {
@@ -155,7 +185,8 @@ impl Admission {
         let cache = cache.map(Arc::new);
         let stop = Arc::default();
         let reader = Reader { runtime, worker: None, cache, refused: None, stop };
-        Self { reader, limits, shelf: None, clock: WallClock::system() }
+        let (keys, record) = (Vec::new(), None);
+        Self { reader, limits, shelf: None, clock: WallClock::system(), keys, record }
     }
 
     /// Admission as a plan asks for it, with what it keeps in the state folder.
@@ -163,6 +194,7 @@ impl Admission {
         plan: &Plan,
         runtime: &Runtime,
         folder: Option<&Folder>,
+        record: AcceptedRecord,
         clock: &WallClock,
         notices: &Notices,
     ) -> Self {
@@ -171,8 +203,10 @@ impl Admission {
         let shelf = folder.map(Folder::shelf);
         let shelf = shelf.and_then(|shelf| told(shelf, "shelf", notices));
         if let Some(shelf) = &shelf {
+            let holders: Vec<Digest> =
+                Acceptance::new(record.clone()).holders().into_iter().collect();
             // A shelf that cannot be pruned only takes room.
-            let _ = shelf.prune(SHELF_COMPONENTS_MAX, &[]);
+            let _ = shelf.prune(SHELF_COMPONENTS_MAX, &holders);
         }
         let reader = Reader {
             runtime: runtime.clone(),
@@ -181,7 +215,8 @@ impl Admission {
             refused: refused.and_then(|cache| told(cache, "refusals", notices)).map(Arc::new),
             stop: Arc::default(),
         };
-        Self { reader, limits: plan.limits, shelf, clock: clock.clone() }
+        let (limits, keys, clock) = (plan.limits, plan.keys(), clock.clone());
+        Self { reader, limits, shelf, clock, keys, record }
     }
 
     /// The same, with this program as the child process that reads, as the daemon has it.
@@ -195,7 +230,7 @@ impl Admission {
     /// # Errors
     /// The first step that refuses.
     pub fn admit(&self, path: &Path, rank: usize) -> Result<(Plugin, Cost), Box<Refusal>> {
-        self.read(path, rank, &|_| true).map_err(|unread| {
+        self.read(&Settled::alone(path, rank), &|_| true).map_err(|unread| {
             Box::new(match unread {
                 Unread::Refused(refusal) => refusal,
                 Unread::Machine { reason, fix } => Refusal::new("read", reason, fix),
@@ -210,17 +245,46 @@ impl Admission {
     /// the machine could not do from what the plugin is refused for.
     pub(crate) fn read(
         &self,
-        path: &Path,
-        rank: usize,
+        file: &Settled,
         described: &Asked<'_>,
     ) -> Result<(Plugin, Cost), Unread> {
-        let bytes = read_once(path, self.limits.component_bytes, "component_bytes")?;
-        let sidecar = match sidecar(path) {
-            Some(path) => Some(read_once(&path, MANIFEST_BYTES_MAX as u64, "")?),
-            None => None,
+        let bytes = read_once(&file.real, self.limits.component_bytes, "component_bytes")?;
+        let sidecar = |path: &PathBuf| -> Result<Sidecar, Refusal> {
+            let is_shared = path.file_name().is_some_and(|name| name == "plugin.yaml");
+            let bytes = read_once(path, MANIFEST_BYTES_MAX as u64, "")?;
+            Ok(Sidecar { bytes, is_shared })
         };
-        let admit = || self.admit_bytes(bytes, sidecar.as_deref(), path, rank, described);
-        self.on_a_stack_of_its_own(admit)
+        let sidecars = file.sidecars.iter().map(sidecar).collect::<Result<Vec<_>, _>>()?;
+        let signers = self.signers(&bytes, file);
+        let admit = || self.admit_bytes(bytes, &sidecars, file, described);
+        let admitted = self.on_a_stack_of_its_own(admit);
+        admitted.map(|(plugin, cost)| (Plugin { signers, ..plugin }, cost))
+    }
+
+    /// The bytes that a place was pinned to, under the name of a file that has others by now. `None`
+    /// where the shelf has not got them, or they are not to be taken.
+    pub(crate) fn read_former(&self, digest: &Digest, file: &Settled) -> Option<Plugin> {
+        let bytes = self.shelf.as_ref()?.get(digest).ok()??;
+        let admit = || self.admit_bytes(bytes, &[], file, &|_| true);
+        Some(self.on_a_stack_of_its_own(admit).ok()?.0)
+    }
+
+    /// The digest of what a file has now; `None` where it cannot be read.
+    pub(crate) fn digest_of(&self, file: &Settled) -> Option<Digest> {
+        let bytes = read_once(&file.real, self.limits.component_bytes, "").ok()?;
+        Some(sha256(&bytes))
+    }
+
+    /// The keys that have signed these bytes. A signature that cannot be read is by nobody.
+    fn signers(&self, bytes: &[u8], file: &Settled) -> Vec<SigningKey> {
+        let Some(path) = file.signature.as_ref().filter(|_| !self.keys.is_empty()) else {
+            return Vec::new();
+        };
+        let text = read_once(path, SIGNATURE_BYTES_MAX as u64, "").ok();
+        let Some(text) = text.and_then(|bytes| String::from_utf8(bytes).ok()) else {
+            return Vec::new();
+        };
+        self.keys.iter().filter(|key| key.signed(bytes, &text)).cloned().collect()
     }
 
     /// Works on a thread with more stack than the child had: a type that is nested too deep for this
@@ -243,21 +307,21 @@ impl Admission {
     fn admit_bytes(
         &self,
         bytes: Vec<u8>,
-        sidecar: Option<&[u8]>,
-        path: &Path,
-        rank: usize,
+        sidecars: &[Sidecar],
+        file: &Settled,
         told: &Asked<'_>,
     ) -> Result<(Plugin, Cost), Unread> {
         let (digest, size, now) = (sha256(&bytes), bytes.len() as u64, self.clock.now_ns());
         let bytes = Arc::new(bytes);
         let read = self.reader.read(digest, bytes.clone(), now, told)?;
-        let (manifest, patch) = described(&read.description, sidecar)?;
+        let (manifest, lowered) = described(&read.description, sidecars)?;
         rights(&read.description)?;
+        let Kept { limits: lowered, orphaned } =
+            sidecars::keep(&self.record, &file.path, &lowered, now)?;
         let runtime = &self.reader.runtime;
         let loaded = Loaded::link(runtime, &read.code, read.description.world)
             .map_err(|error| no_link(&error))?;
-        let limits = patch.over(self.limits);
-        let schema = self.schema(&loaded, &limits, digest, &manifest.name)?;
+        let schema = self.schema(&loaded, &lowered, digest, &manifest.name)?;
         if let Some(shelf) = &self.shelf {
             // The shelf is for rolling back later; without room on it the plugin still runs.
             let _ = shelf.put(&bytes, now);
@@ -268,7 +332,8 @@ impl Admission {
             bytes: size,
             cache_error: read.cache_error.map(|error| chain(&error)),
         };
-        let (description, path) = (read.description, path.to_owned());
+        let (description, path, rank) = (read.description, file.path.clone(), file.rank);
+        let profile = Profile::of(&manifest, &description.imports, schema.specs(), &lowered);
         let plugin = Plugin {
             manifest,
             digest,
@@ -276,7 +341,10 @@ impl Admission {
             description,
             loaded,
             schema,
-            limits: patch,
+            profile,
+            signers: Vec::new(),
+            lowered,
+            orphaned,
             path,
             rank,
         };
@@ -287,12 +355,13 @@ impl Admission {
     fn schema(
         &self,
         loaded: &Loaded<Seat>,
-        limits: &Limits,
+        lowered: &LimitsPatch,
         digest: Digest,
         name: &PluginName,
     ) -> Result<Schema, Refusal> {
+        let limits = &lowered.lower(self.limits);
         let runtime = &self.reader.runtime;
-        let seat = || Seat::new(limits.signals_per_call);
+        let seat = || Seat::new(limits);
         let seed = crate::seed_of(&digest);
         let no_world = || Refusal::new("schema", "it is of no known world", "use the SDK");
         let specs: Result<Vec<Spec>, Box<Fault>> = match loaded.world() {
@@ -308,9 +377,11 @@ impl Admission {
             World::Exchange => ExchangeGuest::new(runtime, loaded, limits, seed)
                 .ok_or_else(no_world)?
                 .and_then(|mut guest| guest.schema()),
-            World::Feed | World::Utility => io::schema(runtime, loaded, &limits.for_io(), name)
-                .map_err(|error| Refusal::new("schema", error, "free some memory"))?
-                .ok_or_else(no_world)?,
+            World::Feed | World::Utility => {
+                io::schema(runtime, loaded, &lowered.lower(self.limits.for_io()), name)
+                    .map_err(|error| Refusal::new("schema", error, "free some memory"))?
+                    .ok_or_else(no_world)?
+            }
         };
         let specs = specs.map_err(|fault| Refusal::new("schema", &fault, fault.kind.hint()))?;
         Schema::new(specs).map_err(|issues| {

@@ -7,20 +7,20 @@
 //! gives up its child and is read again then. Deliberately absent: reading itself, which is
 //! [`Admission`]'s, on a thread of its own for each file, so that this one always answers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SendError, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use wickd_model::PluginName;
+use wickd_model::{Digest, PluginName, World};
 use wickd_policy::Manifest;
 
-use super::watch::{Change, Watch};
+use super::watch::{Change, Settled, Watch};
 use super::{Admission, Cost, Description, Plugin, Refusal, Unread, folders};
-use crate::control::{Reading as Told, ToControl};
+use crate::control::{AcceptedRecord, Reading as Told, ToControl};
 use crate::events::{Detail, FileEvent, Notice, Notices};
 use crate::wanted::Wanted;
 
@@ -94,6 +94,7 @@ impl Intake {
         let watcher = folders::watch(&folders, hint, &notices);
         let stop = admission.reader.stop.clone();
         let watch = Watch::new(folders, settle_ms);
+        let former = Arc::new(Mutex::new(former(&admission.record)));
         let work = Work {
             admission: Arc::new(admission),
             notices,
@@ -107,6 +108,7 @@ impl Intake {
             running: 0,
             latest: BTreeMap::new(),
             numbered: 0,
+            former,
         };
         let pace = Pace {
             settle: Duration::from_millis(settle_ms),
@@ -142,8 +144,7 @@ type Over = SendError<ToControl>;
 /// A file to be read.
 #[derive(Clone)]
 struct Job {
-    path: PathBuf,
-    rank: usize,
+    file: Settled,
     bytes: u64,
     /// Tells this state of the file from later ones.
     number: u64,
@@ -177,7 +178,11 @@ struct Work {
     /// The newest state of each file that is queued or being read, and whose it is.
     latest: BTreeMap<PathBuf, (u64, Option<PluginName>)>,
     numbered: u64,
+    former: Former,
 }
+
+/// Files whose bytes hold a place, until they have been read once.
+type Former = Arc<Mutex<BTreeMap<PathBuf, BTreeSet<Digest>>>>;
 
 impl Work {
     fn run(mut self, mut watch: Watch, woken: &Receiver<Wake>, pace: Pace) -> Result<(), Over> {
@@ -187,7 +192,7 @@ impl Work {
             let changes = watch.look(started.elapsed().as_millis() as u64);
             if std::mem::take(&mut is_first) {
                 let settled = changes.iter().filter_map(|change| match change {
-                    Change::Settled { path, .. } => Some(path.as_path()),
+                    Change::Settled(file) => Some(file.path.as_path()),
                     _ => None,
                 });
                 let found = settled.chain(watch.unsettled()).map(Path::to_owned).collect();
@@ -212,23 +217,44 @@ impl Work {
                 self.notices.publish(Notice::of(event).place(path.display()));
                 self.forget(&path)
             }
+            Change::Blind { folder, reason, fix } => {
+                let event = FileEvent::FolderUnseen { reason, fix };
+                self.notices.publish(Notice::of(event).place(folder.display()));
+                Ok(())
+            }
+            Change::Sighted { folder, looks } => {
+                let event = FileEvent::FolderSeen { looks };
+                self.notices.publish(Notice::of(event).place(folder.display()));
+                Ok(())
+            }
+            Change::Restless { path, ms } => {
+                let event = FileEvent::Restless { seconds: ms / 1_000 };
+                self.notices.publish(Notice::of(event).place(path.display()));
+                // Nobody waits for it any longer; once it rests it is read like a new one.
+                self.control.send(ToControl::Reading(Told::Done(path)))
+            }
+            Change::Moved { from, to } => {
+                self.forget(&from)?;
+                self.control.send(ToControl::Moved { from, to })
+            }
             Change::Gone { path } => {
                 self.forget(&path)?;
                 self.control.send(ToControl::Gone(path))
             }
-            Change::Settled { path, rank } => {
+            Change::Settled(file) => {
+                let path = file.path.clone();
                 let name = path.file_name().map_or_else(String::new, |name| {
                     wickd_model::printable(name.as_encoded_bytes(), 80)
                 });
                 self.notices.publish(Notice::of(FileEvent::Found { name }));
                 // A file that vanished since is small, and refused when it is opened.
-                let bytes = path.symlink_metadata().map_or(0, |meta| meta.len());
+                let bytes = file.real.symlink_metadata().map_or(0, |meta| meta.len());
                 self.drop_queued(&path);
                 self.numbered += 1;
                 let number = self.numbered;
-                self.latest.insert(path.clone(), (number, None));
+                self.latest.insert(path, (number, None));
                 let (tries, not_before, plugin) = (0, None, None);
-                self.queue.push(Job { path, rank, bytes, number, tries, not_before, plugin });
+                self.queue.push(Job { file, bytes, number, tries, not_before, plugin });
                 Ok(())
             }
         }
@@ -242,8 +268,8 @@ impl Work {
     }
 
     fn drop_queued(&mut self, path: &Path) {
-        self.queue.retain(|job| job.path != path);
-        self.waiting.retain(|job| job.path != path);
+        self.queue.retain(|job| job.file.path != path);
+        self.waiting.retain(|job| job.file.path != path);
         self.place.waiting.store(self.waiting.len(), Ordering::Release);
     }
 
@@ -277,6 +303,7 @@ impl Work {
         self.running += 1;
         let (admission, control) = (self.admission.clone(), self.control.clone());
         let (wakes, place) = (self.wakes.clone(), self.place.clone());
+        let (former, notices) = (self.former.clone(), self.notices.clone());
         let spare = job.clone();
         let thread = std::thread::Builder::new().name("reading".into());
         let started = thread.spawn(move || {
@@ -289,7 +316,10 @@ impl Work {
                 has_place: &has_place,
             };
             // A panic costs this file, and not the place it was read in.
-            let outcome = catch_unwind(AssertUnwindSafe(|| reading.run(&admission)));
+            let outcome = catch_unwind(AssertUnwindSafe(|| {
+                restore(&admission, &reading.job.file, &former, &notices, &reading.control);
+                reading.run(&admission)
+            }));
             let outcome = outcome.unwrap_or_else(|_| Err(Refusal::own_failure().into()));
             if has_place.load(Ordering::Acquire) {
                 place.leave();
@@ -360,12 +390,12 @@ impl Work {
     fn finished(&mut self, Finished { job, outcome }: Finished) -> Result<(), Over> {
         self.running -= 1;
         self.described(job.number);
-        let plugin = match self.latest.get(&job.path) {
+        let plugin = match self.latest.get(&job.file.path) {
             Some((number, plugin)) if *number == job.number => plugin.clone(),
             // The file has changed or gone while it was read.
             _ => return Ok(()),
         };
-        let path = job.path.clone();
+        let path = job.file.path.clone();
         match outcome {
             Err(Unread::Deferred) => {
                 self.waiting.push(Job { plugin, ..job });
@@ -374,6 +404,7 @@ impl Work {
             }
             Ok((plugin, cost)) => {
                 self.say_admitted(&plugin, cost);
+                self.tell_sidecars(&plugin);
                 self.latest.remove(&path);
                 return self.control.send(ToControl::Admitted(Arc::new(plugin)));
             }
@@ -397,6 +428,26 @@ impl Work {
         self.forget(&path)
     }
 
+    /// A sidecar that would raise a limit has no effect there, and its author is told what would. One
+    /// that has gone takes nothing back.
+    fn tell_sidecars(&self, plugin: &Plugin) {
+        let configured = match plugin.manifest.world {
+            World::Exchange => self.admission.limits.for_adapter(),
+            World::Feed | World::Utility => self.admission.limits.for_io(),
+            World::Strategy | World::Signal | World::Indicator => self.admission.limits,
+        };
+        let tell = |event: FileEvent| {
+            let notice = Notice::of(event).plugin(plugin.label(), plugin.digest);
+            self.notices.publish(notice.place(plugin.path.display()));
+        };
+        for (name, asked, there) in plugin.lowered.beyond(configured) {
+            tell(FileEvent::SidecarRaises { name, asked, there });
+        }
+        if !plugin.orphaned.is_empty() {
+            tell(FileEvent::SidecarGone { limits: plugin.orphaned.join(", ") });
+        }
+    }
+
     fn say_admitted(&self, plugin: &Plugin, cost: Cost) {
         let Cost { compile_ms, cached, bytes, cache_error } = cost;
         if let Some(error) = cache_error {
@@ -411,6 +462,39 @@ impl Work {
     }
 }
 
+/// Files and the bytes of theirs that hold a place, as they were remembered.
+fn former(record: &AcceptedRecord) -> BTreeMap<PathBuf, BTreeSet<Digest>> {
+    let mut former = BTreeMap::<PathBuf, BTreeSet<Digest>>::new();
+    if let Some(record) = record {
+        let record = record.lock().unwrap_or_else(PoisonError::into_inner);
+        for (_, of) in record.holders() {
+            former.entry(PathBuf::from(&of.path)).or_default().insert(of.digest);
+        }
+    }
+    former
+}
+
+/// Bytes that a place was pinned to before the start, and whose file has others now, come back from
+/// the shelf: the place goes on with them until the operator accepts the others.
+fn restore(
+    admission: &Admission,
+    file: &Settled,
+    former: &Former,
+    notices: &Notices,
+    control: &Sender<ToControl>,
+) {
+    let held = former.lock().unwrap_or_else(PoisonError::into_inner).remove(&file.path);
+    let Some(digests) = held else { return };
+    let now = admission.digest_of(file);
+    for digest in digests.iter().filter(|digest| Some(**digest) != now) {
+        let Some(plugin) = admission.read_former(digest, file) else { continue };
+        let notice = Notice::of(FileEvent::Restored {}).plugin(plugin.label(), plugin.digest);
+        notices.publish(notice.place(file.path.display()));
+        // Control has ended, and so will this thread.
+        let _ = control.send(ToControl::Admitted(Arc::new(plugin)));
+    }
+}
+
 /// A file being read, on its own thread.
 struct Reading<'r> {
     job: &'r Job,
@@ -422,14 +506,14 @@ struct Reading<'r> {
 
 impl Reading<'_> {
     fn run(&self, admission: &Admission) -> Result<(Plugin, Cost), Unread> {
-        admission.read(&self.job.path, self.job.rank, &|description| self.described(description))
+        admission.read(&self.job.file, &|description| self.described(description))
     }
 
     /// Tells whose plugin it is; says whether it may be compiled now.
     fn described(&self, description: &Description) -> bool {
         // One whose manifest does not hold is refused by the steps that follow.
         if let Ok(manifest) = Manifest::of(&description.manifest) {
-            let (path, plugin) = (self.job.path.clone(), manifest.name);
+            let (path, plugin) = (self.job.file.path.clone(), manifest.name);
             let requires: Vec<_> = manifest.requires.into_keys().collect();
             let (number, name, needs) = (self.job.number, plugin.clone(), requires.clone());
             // Who has ended needs not be told.

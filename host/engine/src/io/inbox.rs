@@ -167,6 +167,7 @@ mod tests {
             plugin: "alert-webhook".parse().unwrap(),
             range: semver::VersionReq::STAR,
             settings: Vec::new(),
+            accept: Default::default(),
             limits: Default::default(),
             network: Default::default(),
             restart: RestartPlan::default(),

@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep_until};
 use wickd_egress::tls::Tls;
 use wickd_model::{Digest, Entry, Fault, FaultKind, Instrument, Issue, Limits, TsNs};
 use wickd_policy::net::{Enforcement, Rights};
-use wickd_sandbox::io::{FeedGuest, Outside, UtilityGuest};
+use wickd_sandbox::io::{FeedGuest, NewNames, Outside, UtilityGuest};
 use wickd_sandbox::{Host, Loaded, LogLine, Runtime};
 
 use super::told::{self, Counts};
@@ -108,6 +108,8 @@ pub(crate) struct Keeper<G> {
     /// Errors the live one has answered with.
     pub(crate) errors: u64,
     log_dropped: u64,
+    /// Names it has made up today: of all its instances, or a failure would renew them.
+    new_names: Arc<NewNames>,
 }
 
 impl<G: Guest> Keeper<G> {
@@ -123,6 +125,7 @@ impl<G: Guest> Keeper<G> {
             due: None,
             errors: 0,
             log_dropped: 0,
+            new_names: Arc::default(),
         }
     }
 
@@ -211,8 +214,9 @@ impl<G: Guest> Keeper<G> {
         );
         let label = (plugin.label(), plugin.digest);
         let ear = told::ear(post.name.clone(), label, counts.clone(), notices.clone());
-        let outside = Outside::new(rights, self.parts.edges.names.clone(), tls, ear);
-        let limits = post.limits.over(plugin.limits(self.parts.house).for_io());
+        let limits = plugin.limits(post.limits.over(self.parts.house.for_io()));
+        let new_names = (self.new_names.clone(), limits.new_names_per_day);
+        let outside = Outside::new(rights, new_names, self.parts.edges.names.clone(), tls, ear);
         let Some(made) = G::make(runtime, &plugin.loaded, outside, &limits).await else {
             let (world, kind) = (plugin.manifest.world.name(), G::KIND);
             let why = format!("it is a {world} plugin, no {kind}");

@@ -27,6 +27,7 @@ use wickd_model::{
     Digest, Entry, Event, Fault, Instrument, InstrumentId, Limits, PluginName, SlotName, Spec,
 };
 use wickd_policy::LimitsPatch;
+use wickd_policy::acceptance::Accept;
 use wickd_policy::net::Grants;
 use wickd_policy::params::Setting;
 use wickd_sandbox::io::{FeedGuest, Outside, UtilityGuest};
@@ -56,6 +57,8 @@ pub struct Post {
     pub range: VersionReq,
     /// The plugin's parameters.
     pub settings: Vec<Setting>,
+    /// Whose bytes it takes.
+    pub accept: Accept,
     /// Its own limits.
     pub limits: LimitsPatch,
     /// What it may reach, of what it requests.
@@ -212,7 +215,7 @@ impl Tier {
             let counts = Arc::new(Counts::default());
             let (parts, own) = (parts(&of.post, plan.instruments.clone(), &counts), inbox.clone());
             let run = async move |orders| Utility::new(parts, own).run(orders).await;
-            let (member, worker) = Member::start(&of.post, counts, run)?;
+            let (member, worker) = Member::start("utility", &of.post, counts, run)?;
             workers.push(worker);
             running.utilities.push((member, inbox));
         }
@@ -224,7 +227,7 @@ impl Tier {
             let outlet = Outlet::new(of, &instruments, market, counts.clone(), notices);
             let parts = parts(&of.post, instruments, &counts);
             let run = async move |orders| Feed::new(parts, outlet, orders).run().await;
-            let (member, worker) = Member::start(&of.post, counts, run)?;
+            let (member, worker) = Member::start("feed", &of.post, counts, run)?;
             workers.push(worker);
             running.feeds.push(member);
         }
@@ -245,21 +248,28 @@ pub(crate) struct Worker {
     pub(crate) name: SlotName,
     pub(crate) plugin: PluginName,
     pub(crate) range: VersionReq,
-    employed: Option<Digest>,
+    /// Its name among all places, and whose bytes it takes.
+    pub(crate) place: String,
+    pub(crate) accept: Accept,
+    employed: Option<Arc<Plugin>>,
     orders: UnboundedSender<Do>,
 }
 
 impl Worker {
-    fn new(post: &Post, orders: UnboundedSender<Do>) -> Self {
+    fn new(kind: &str, post: &Post, orders: UnboundedSender<Do>) -> Self {
         let (name, plugin, range) = (post.name.clone(), post.plugin.clone(), post.range.clone());
-        Self { name, plugin, range, employed: None, orders }
+        let (place, accept) = (format!("{kind}/{name}"), post.accept.clone());
+        Self { name, plugin, range, place, accept, employed: None, orders }
     }
 
     /// Gives it its bytes, unless it has them.
     pub(crate) fn employ(&mut self, plugin: Option<Arc<Plugin>>) {
-        let digest = plugin.as_ref().map(|plugin| plugin.digest);
-        if digest != self.employed {
-            self.employed = digest;
+        let same = match (&plugin, &self.employed) {
+            (Some(new), Some(old)) => new.is_same(old),
+            (new, old) => new.is_none() && old.is_none(),
+        };
+        if !same {
+            self.employed.clone_from(&plugin);
             // One whose thread has ended needs no bytes.
             let _ = self.orders.send(Do::Employ(plugin));
         }
@@ -307,6 +317,7 @@ impl Running {
 impl Member {
     /// Starts a thread that runs `run` until it is told to stop.
     fn start(
+        kind: &str,
         post: &Post,
         counts: Arc<Counts>,
         run: impl AsyncFnOnce(UnboundedReceiver<Do>) + Send + 'static,
@@ -316,7 +327,7 @@ impl Member {
         let thread = std::thread::Builder::new()
             .name(format!("io-{}", post.name))
             .spawn(move || own.block_on(run(heard)))?;
-        let worker = Worker::new(post, orders.clone());
+        let worker = Worker::new(kind, post, orders.clone());
         Ok((Self { post: post.clone(), orders, counts, thread }, worker))
     }
 

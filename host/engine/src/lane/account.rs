@@ -20,6 +20,8 @@ const TIMERS_MAX: usize = 64;
 pub struct Account {
     pub(crate) book: Book,
     intents_per_call: u32,
+    /// The same of the instance that has the account now, whose sidecar may have lowered it.
+    intents_lowered: u32,
     timers: Vec<(TsNs, u32)>,
     next_timer: TsNs,
     now: TsNs,
@@ -57,6 +59,7 @@ impl Account {
         Self {
             book: Book::new(slot, instruments, risk, last_intent),
             intents_per_call,
+            intents_lowered: intents_per_call,
             timers: Vec::with_capacity(TIMERS_MAX),
             next_timer: TsNs::MAX,
             now: 0,
@@ -108,6 +111,11 @@ impl Account {
     #[inline]
     pub(crate) fn begin(&mut self, now: TsNs, seq: u64, generation: u32) {
         (self.now, self.seq, self.generation) = (now, seq, generation);
+    }
+
+    /// Before an instance is lent the account: how many intents it may stage in a call.
+    pub(crate) fn lower_intents(&mut self, intents_per_call: u32) {
+        self.intents_lowered = intents_per_call;
     }
 
     /// Around the call that tells a live generation where it stands.
@@ -234,7 +242,7 @@ impl Account {
     fn call(&self) -> Call {
         Call {
             now: self.now,
-            intents_max: self.intents_per_call,
+            intents_max: self.intents_per_call.min(self.intents_lowered),
             muted: self.blocked || self.starting,
         }
     }

@@ -100,6 +100,10 @@ impl Body {
     pub(crate) fn hear(&mut self, what: &Hearing<'_>, loan: Loan<'_>) -> Result<(), Box<Fault>> {
         let seat = self.guest.host_mut();
         seat.account = loan.account.take();
+        let intents_per_call = seat.intents_per_call;
+        if let Some(account) = &mut seat.account {
+            account.lower_intents(intents_per_call);
+        }
         let reads = !seat.handles.is_empty();
         if reads {
             seat.table = loan.table.take();

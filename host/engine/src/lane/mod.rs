@@ -8,6 +8,7 @@
 
 mod account;
 mod body;
+mod emits;
 mod gauge;
 mod history;
 mod message;
@@ -28,6 +29,7 @@ use wickd_store::VenueRecord;
 
 pub use account::Account;
 pub use body::{Body, Wants};
+pub(crate) use emits::{Emits, Refusals, Unemitted};
 pub use gauge::{Count, Gauge, Spread};
 pub use history::HISTORY_EVENTS;
 pub use message::{
@@ -305,6 +307,9 @@ impl Lane {
         } else if let Some(known) = self.nodes.get_mut(place) {
             let mut node = node;
             node.take_over(known);
+            if let (NodeKind::Down, Some(table)) = (&node.kind, &mut self.table) {
+                table[place] = InputView::default();
+            }
             let old = std::mem::replace(known, node);
             self.reports.push(FromLane::Retired(Retired::Node(Box::new(old))));
         }

@@ -3,10 +3,11 @@
 //! A guest owns neither. The lane puts both into the seat before a call and takes them back after,
 //! so at a swap there is nothing to hand over, and a guest outside its call reaches nothing.
 
-use wickd_model::{Deny, InstrumentId, IntentId, OrderRequest, Position, Signal, TsNs};
+use wickd_model::{Deny, InstrumentId, IntentId, Limits, OrderRequest, Position, Signal, TsNs};
 use wickd_sandbox::Host;
 
 use super::account::Account;
+use super::emits::{Emits, Unemitted};
 
 /// Outputs kept of an input.
 pub(crate) const OUTPUTS_MAX: usize = 16;
@@ -30,17 +31,23 @@ pub struct Seat {
     pub(crate) table: Option<InputTable>,
     /// Which node stands behind each handle.
     pub(crate) handles: Box<[u32]>,
+    /// What a signal plugin may emit, from its `init` on.
+    pub(crate) emits: Option<Emits>,
     /// Signals emitted in this call.
     pub(crate) emitted: Vec<Signal>,
     /// How many one call may emit.
     pub(crate) signals_per_call: usize,
+    /// How many orders and cancels one call may stage, where that is fewer than the slot's.
+    pub(crate) intents_per_call: u32,
 }
 
 impl Seat {
     /// A seat with nothing at hand yet.
-    pub(crate) fn new(signals_per_call: u32) -> Self {
-        let signals_per_call = signals_per_call as usize;
-        Self { emitted: Vec::with_capacity(signals_per_call), signals_per_call, ..Self::default() }
+    pub(crate) fn new(limits: &Limits) -> Self {
+        let signals_per_call = limits.signals_per_call as usize;
+        let intents_per_call = limits.intents_per_call;
+        let emitted = Vec::with_capacity(signals_per_call);
+        Self { emitted, signals_per_call, intents_per_call, ..Self::default() }
     }
 
     fn view(&self, handle: u32) -> Option<&InputView> {
@@ -86,11 +93,21 @@ impl Host for Seat {
         view.and_then(|view| view.values.get(output as usize).copied()).unwrap_or(0.0)
     }
 
-    fn emit(&mut self, signal: Signal) -> bool {
-        if self.emitted.len() == self.signals_per_call {
+    fn emit(&mut self, signal: Signal, now: TsNs) -> bool {
+        let Some(emits) = &self.emits else { return false };
+        let full = self.emitted.len() == self.signals_per_call;
+        let flaw = emits.flaw(&signal, now).or(full.then_some(Unemitted::Share));
+        if let Some(why) = flaw {
+            emits.refusals.count(why);
             return false;
         }
         self.emitted.push(signal);
         true
+    }
+
+    fn emit_refused(&mut self) {
+        if let Some(emits) = &self.emits {
+            emits.refusals.count(Unemitted::Number);
+        }
     }
 }

@@ -147,6 +147,12 @@ impl Adapter {
         Ok(carried)
     }
 
+    /// Nobody is in place any more; gives back who was.
+    pub(crate) fn unload(&mut self) -> Option<Arc<Plugin>> {
+        (self.previous, self.turn) = (None, None);
+        self.live.take().map(|live| live.plugin)
+    }
+
     /// Tells the live one its markets, and every later one.
     pub(crate) fn bind(&mut self, markets: Vec<Market>, now: TsNs) -> Option<()> {
         self.markets = markets;

@@ -21,6 +21,7 @@ use std::sync::Arc;
 
 use semver::VersionReq;
 use wickd_model::{ClientId, InstrumentId, LossStops, Order, OrderEvent, PluginName, Reason, TsNs};
+use wickd_policy::acceptance::Accept;
 use wickd_policy::net::Grants;
 use wickd_policy::params::Setting;
 use wickd_policy::venue::Endpoint;
@@ -49,6 +50,8 @@ pub struct VenuePlan {
     pub plugin: PluginName,
     /// Which versions of it.
     pub range: VersionReq,
+    /// Whose bytes it takes.
+    pub accept: Accept,
     /// The adapter's parameters.
     pub settings: Vec<Setting>,
     /// Other addresses for the manifest's endpoints: a testnet, a server on this machine.
@@ -92,8 +95,8 @@ pub(crate) enum Input {
     Send(Order),
     /// A cancel that is durable.
     Cancel(ClientId, Reason),
-    /// An adapter was admitted.
-    Adapter(Arc<Plugin>),
+    /// The adapter's bytes; none where its file was removed.
+    Adapter(Option<Arc<Plugin>>),
     /// The answer to the request with this ticket.
     Answer(u64, Answer),
     /// A socket is open. `epoch` counts its openings: what comes late from an earlier one is nothing.

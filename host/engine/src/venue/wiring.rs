@@ -12,6 +12,7 @@ use std::thread::JoinHandle;
 use semver::VersionReq;
 use wickd_egress::limit::Limiter;
 use wickd_model::{Event, OrderEvent, PluginName};
+use wickd_policy::acceptance::Accept;
 use wickd_sandbox::Runtime;
 
 use super::{Connector, INPUTS_MAX, Input, NewsTap, Parts, Taken, VenuePlan, Wire, WireError};
@@ -19,6 +20,7 @@ use crate::accounts::SharedAccounts;
 use crate::desk::Routes;
 use crate::edges::Edges;
 use crate::events::Notices;
+use crate::intake::Plugin;
 use crate::lane::Waker;
 use crate::plan::Plan;
 
@@ -51,9 +53,28 @@ struct Made {
 
 /// A venue that takes adapters.
 pub(crate) struct Ear {
+    /// Its name among all places, and whose bytes it takes.
+    pub(crate) place: String,
+    pub(crate) accept: Accept,
     pub(crate) plugin: PluginName,
     pub(crate) range: VersionReq,
-    pub(crate) input: SyncSender<Input>,
+    employed: Option<Arc<Plugin>>,
+    input: SyncSender<Input>,
+}
+
+impl Ear {
+    /// Gives it its adapter, unless it has it.
+    pub(crate) fn employ(&mut self, plugin: Option<Arc<Plugin>>) {
+        let same = match (&plugin, &self.employed) {
+            (Some(new), Some(old)) => new.is_same(old),
+            (new, old) => new.is_none() && old.is_none(),
+        };
+        if !same {
+            self.employed.clone_from(&plugin);
+            // A venue that has ended needs no adapter.
+            let _ = self.input.send(Input::Adapter(plugin));
+        }
+    }
 }
 
 /// What is needed to start.
@@ -136,6 +157,9 @@ impl Wiring {
     /// Control's end.
     pub(crate) fn ears(&self) -> Vec<Ear> {
         let ear = |venue: &Made| Ear {
+            place: format!("venue/{}", venue.plan.name),
+            accept: venue.plan.accept.clone(),
+            employed: None,
             plugin: venue.plan.plugin.clone(),
             range: venue.plan.range.clone(),
             input: venue.ear.clone(),

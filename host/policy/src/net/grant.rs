@@ -281,6 +281,13 @@ impl Grants {
         requested.lines.iter().filter(lacks).map(|line| format!("- {line}")).collect()
     }
 
+    /// Whether a line says this very name.
+    pub(super) fn names(&self, host: &str) -> bool {
+        let exact =
+            |line: &Grant| matches!(&line.host, Pattern::Exact(Host::Name(name)) if name == host);
+        self.lines.iter().any(exact)
+    }
+
     /// Whether `plugin` may ask what a name's addresses are: any line that names the host lets it, for
     /// a lookup is what every request to it starts with.
     ///

@@ -82,6 +82,11 @@ impl Rights {
         &self.plugin
     }
 
+    /// Whether the operator granted this very name, and not only a wildcard.
+    pub fn names(&self, host: &str) -> bool {
+        self.granted.names(host)
+    }
+
     /// Whether a request may be sent, as [`Grants::decide`].
     ///
     /// # Errors

@@ -10,6 +10,7 @@ mod giving;
 mod http;
 mod names;
 mod outside;
+mod quota;
 mod websocket;
 
 use std::sync::Arc;
@@ -36,6 +37,7 @@ use giving::Giving;
 pub use giving::{NotGiven, Round, Why};
 pub use names::Answers;
 pub use outside::{Outside, Refused, RefusedKind};
+pub use quota::NewNames;
 pub use websocket::Connection;
 
 /// Room for one request's headers in memory, in bytes, the table that holds them included.

@@ -8,6 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use tokio::sync::Semaphore;
 use wickd_egress::dial::Resolve;
@@ -15,6 +16,8 @@ use wickd_egress::http::{Bounds, Http};
 use wickd_egress::tls::Tls;
 use wickd_model::PluginName;
 use wickd_policy::net::{Denial, Host, Permit, Rights, Target, TargetError};
+
+use super::quota::NewNames;
 
 /// Open WebSockets of one plugin.
 pub(crate) const SOCKETS_MAX: usize = 8;
@@ -66,6 +69,9 @@ pub(crate) struct Ways {
 pub struct Outside {
     rights: Rights,
     ways: Option<Ways>,
+    /// What it has made up of names today, and how many it may.
+    new_names: Arc<NewNames>,
+    new_names_max: u32,
     told: Box<dyn Fn(Refused) + Send + Sync>,
     /// The names each address was given for: a raw socket has no name of its own to be judged by.
     names: Mutex<BTreeMap<IpAddr, BTreeSet<String>>>,
@@ -74,31 +80,35 @@ pub struct Outside {
 }
 
 impl Outside {
-    /// A way for what `rights` allow, with connections of its own. `told` hears every refusal, on the
-    /// thread where it happens.
+    /// A way for what `rights` allow, with connections of its own, and at most `new_names_max` names a
+    /// day where no grant says them. `told` hears every refusal, on the thread where it happens.
     pub fn new(
         rights: Rights,
+        (new_names, new_names_max): (Arc<NewNames>, u32),
         resolver: Arc<dyn Resolve>,
         tls: Tls,
         told: impl Fn(Refused) + Send + Sync + 'static,
     ) -> Arc<Self> {
         let http = Http::new(resolver.clone(), tls.clone(), BOUNDS);
-        Self::with(rights, Some(Ways { resolver, tls, http }), Box::new(told))
+        let ways = Some(Ways { resolver, tls, http });
+        Self::with(rights, (new_names, new_names_max), ways, Box::new(told))
     }
 
     /// No way at all: for asking a plugin its parameters.
     pub fn shut(plugin: PluginName) -> Arc<Self> {
-        Self::with(Rights::none(plugin), None, Box::new(|_| {}))
+        Self::with(Rights::none(plugin), (Arc::default(), 0), None, Box::new(|_| {}))
     }
 
     fn with(
         rights: Rights,
+        (new_names, new_names_max): (Arc<NewNames>, u32),
         ways: Option<Ways>,
         told: Box<dyn Fn(Refused) + Send + Sync>,
     ) -> Arc<Self> {
         let sockets = Arc::new(Semaphore::new(SOCKETS_MAX));
         let held = Arc::new(Semaphore::new(HELD_BYTES_MAX));
-        Arc::new(Self { rights, ways, told, names: Mutex::default(), sockets, held })
+        let names = Mutex::default();
+        Arc::new(Self { rights, ways, new_names, new_names_max, told, names, sockets, held })
     }
 
     pub(crate) fn ways(&self) -> Option<&Ways> {
@@ -137,10 +147,34 @@ impl Outside {
             self.denied(&denial);
             denial.to_string()
         })?;
+        if let Host::Name(name) = &target.origin().host
+            && !self.may_name(name)
+        {
+            return Err(self.too_many_names());
+        }
         if let Some(denial) = permit.counted() {
             self.tell_denial(RefusedKind::Counted, denial);
         }
         Ok(permit)
+    }
+
+    /// Whether a grant says this name, or it is one of the few that need not be said.
+    fn may_name(&self, name: &str) -> bool {
+        let may = self.rights.names(name)
+            || self.new_names.admit(name, self.new_names_max, Instant::now());
+        if !may {
+            // Without the name, so that it is told once.
+            let fix = "grant the names themselves, or raise `limits.new_names_per_day`";
+            self.tell(RefusedKind::Denied, &self.too_many_names(), fix);
+        }
+        may
+    }
+
+    fn too_many_names(&self) -> String {
+        format!(
+            "more than {} new names in a day through a wildcard grant: each could carry data out",
+            self.new_names_max
+        )
     }
 
     /// The host a lookup is for, if it may be made. `None` was told.
@@ -156,7 +190,11 @@ impl Outside {
             }
         };
         let Host::Name(text) = &host else { return Some(host) };
-        match self.rights.decide_lookup(text) {
+        let decided = self.rights.decide_lookup(text);
+        if decided.is_ok() && !self.may_name(text) {
+            return None;
+        }
+        match decided {
             Ok(None) => Some(host),
             Ok(Some(denial)) => {
                 self.tell_denial(RefusedKind::Counted, &denial);
@@ -246,7 +284,7 @@ mod tests {
         let heard = told.clone();
         let rights = Rights::new("alert".parse().unwrap(), &Requested::AsGranted, granted);
         let tell = move |refused| heard.lock().unwrap().push(refused);
-        (Outside::with(rights, None, Box::new(tell)), told)
+        (Outside::with(rights, (Arc::default(), 4), None, Box::new(tell)), told)
     }
 
     fn at(address: &str) -> SocketAddr {
@@ -290,6 +328,24 @@ mod tests {
             assert!(outside.may_look_up(name).is_none(), "{name}");
         }
         assert_eq!(told.lock().unwrap().len(), 7);
+    }
+
+    #[test]
+    fn a_wildcard_is_no_letter_box() {
+        let grants = "['https://*.example.org', 'https://named.example.org']";
+        let (outside, told) = outside(grants, Enforcement::Enforce);
+        let asked = (0..5_000)
+            .filter(|number| match number % 2 {
+                0 => outside.may_look_up(&format!("a{number}.example.org")).is_some(),
+                _ => outside.permit(&format!("https://b{number}.example.org/"), "GET").is_ok(),
+            })
+            .count();
+        assert_eq!(asked, 4);
+        assert!(outside.permit("https://named.example.org/", "GET").is_ok(), "that one is said");
+        assert!(outside.may_look_up("named.example.org").is_some());
+        let told = told.lock().unwrap();
+        assert_eq!(told.len(), 4_996, "each is counted");
+        assert!(told.iter().all(|refused| refused == &told[0]), "and told as one");
     }
 
     #[test]

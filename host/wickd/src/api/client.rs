@@ -35,7 +35,6 @@ impl Client {
     ///
     /// # Errors
     /// No daemon answers, or it refuses.
-    #[allow(dead_code, reason = "the verbs that change something follow")]
     pub(crate) fn post(&self, path: &str, body: &Value) -> Result<Value, Failure> {
         self.call(Method::POST, path, body)
     }

@@ -7,15 +7,17 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use axum::Json;
+use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use axum::serve::Listener;
 use serde_json::json;
 use tokio::net::{UnixListener, UnixStream, unix::SocketAddr};
 use tokio::sync::oneshot;
 use wickd_engine::{EngineHandle, Unanswered};
+use wickd_model::Digest;
 
 use crate::exit::{Exit, Failure};
 
@@ -127,12 +129,39 @@ impl Listener for Own {
 fn routes(engine: EngineHandle) -> axum::Router {
     axum::Router::new()
         .route("/v1/slots", get(slots))
+        .route("/v1/held", get(held))
+        .route("/v1/approve", post(approve))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .with_state(engine)
 }
 
 async fn slots(State(engine): State<EngineHandle>) -> Response {
     answer(engine, |engine| engine.slots()).await
+}
+
+async fn held(State(engine): State<EngineHandle>) -> Response {
+    answer(engine, |engine| engine.held()).await
+}
+
+/// Which bytes, for which place.
+#[derive(serde::Deserialize)]
+struct Approval {
+    place: String,
+    digest: Digest,
+}
+
+async fn approve(State(engine): State<EngineHandle>, body: Bytes) -> Response {
+    let Ok(Approval { place, digest }) = serde_json::from_slice(&body) else {
+        return problem(StatusCode::BAD_REQUEST, "bad-request", "send a place and a digest");
+    };
+    match tokio::task::spawn_blocking(move || engine.approve(place, digest)).await {
+        Ok(Ok(Ok(text))) => Json(json!({ "text": text })).into_response(),
+        Ok(Ok(Err(error))) => problem(StatusCode::CONFLICT, "not-approved", &error.to_string()),
+        Ok(Err(error)) => {
+            problem(StatusCode::SERVICE_UNAVAILABLE, "unanswered", &error.to_string())
+        }
+        Err(_) => problem(StatusCode::INTERNAL_SERVER_ERROR, "unexpected", "the question failed"),
+    }
 }
 
 /// Asks on a thread that may wait, and gives the answer as JSON.

@@ -13,7 +13,7 @@ use wickd_model::{Instrument, SlotName};
 use wickd_policy::yaml::{Fields, Node, NodeKind, Problem, Problems, quoted};
 
 use super::market::{list, named};
-use super::{PATH_BYTES_MAX, post, set};
+use super::{House, PATH_BYTES_MAX, post, set};
 
 /// Most feeds, and most files of one.
 const FEEDS_MAX: usize = 16;
@@ -41,11 +41,12 @@ pub(super) struct Feeds {
 /// known.
 pub(super) fn feeds(
     fields: &Fields<'_>,
-    instruments: &[Instrument],
+    house: &House<'_>,
     slots: &[SlotPlan],
     base: &Path,
     problems: &mut Problems,
 ) -> Feeds {
+    let instruments = house.instruments;
     let nodes = fields.get("feeds").map(|node| node.list(FEEDS_MAX));
     let nodes = nodes.and_then(|nodes| problems.keep(nodes)).unwrap_or_default();
     let (outside, made): (Vec<_>, Vec<_>) = nodes.iter().partition(|of| has(of, "plugin"));
@@ -63,7 +64,7 @@ pub(super) fn feeds(
     }
     let mut fed = fed(fields, instruments, &feeds.made);
     for node in outside {
-        let Some(feed) = plugin_feed(node, instruments, &mut fed, problems) else { continue };
+        let Some(feed) = plugin_feed(node, house, &mut fed, problems) else { continue };
         let name = &feed.post.name;
         let taken = feeds.made.iter().any(|of| of.name == name.as_str())
             || feeds.plugins.iter().any(|of| of.post.name == *name)
@@ -131,16 +132,16 @@ fn fed(fields: &Fields<'_>, instruments: &[Instrument], made: &[FeedPlan]) -> Ve
 /// A feed whose data a plugin brings; it is entered into `fed`.
 fn plugin_feed(
     node: &Node,
-    instruments: &[Instrument],
+    house: &House<'_>,
     fed: &mut [Option<String>],
     problems: &mut Problems,
 ) -> Option<PluginFeedPlan> {
     let known = [&post::KEYS[..], &["instruments", "stale_after_ms"]].concat();
     let of = Fields::of(node, &known, problems)?;
-    let post = post::post(&of, "name it like `poll`", problems);
+    let post = post::post(&of, "name it like `poll`", house.development, problems);
     let stale_after_ms = stale_after_ms(&of, problems);
     let listed = of.need("instruments", problems)?;
-    let mine = list(listed, instruments, problems);
+    let mine = list(listed, house.instruments, problems);
     let (post, nodes) = (post?, listed.list(usize::MAX).unwrap_or_default());
     for instrument in &mine {
         let Some(fed) = fed.get_mut(instrument.id as usize) else { continue };

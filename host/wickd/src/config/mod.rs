@@ -6,6 +6,7 @@
 //! own parameters, which are checked against the plugin's schema once it is there (their places are
 //! kept until then), and whether files and folders exist.
 
+mod accept;
 mod error;
 mod feed;
 mod market;
@@ -31,7 +32,8 @@ const FOLDERS_MAX: usize = 16;
 /// Longest path, in bytes: Linux takes no longer one.
 const PATH_BYTES_MAX: usize = 4096;
 
-const KEYS: [&str; 14] = [
+const KEYS: [&str; 15] = [
+    "development",
     "state_dir",
     "folders",
     "settle_ms",
@@ -113,12 +115,19 @@ fn read(node: &Node, base: &Path, home: Option<&Path>, problems: &mut Problems) 
     let patch = fields.get("limits").map(|node| LimitsPatch::read(node, problems));
     let limits = patch.unwrap_or_default().over(Limits::default());
     let instruments = market::instruments(&fields, problems);
-    let venues = venue::venues(&fields, &instruments, problems);
+    let development = set(&fields, "development", false, problems, Node::boolean);
+    let venues = venue::venues(&fields, &instruments, development, problems);
     let (paper, paper_losses) = paper(&fields, problems);
-    let house = House { instruments: &instruments, limits: &limits, paper_losses, venues: &venues };
+    let house = House {
+        instruments: &instruments,
+        limits: &limits,
+        paper_losses,
+        venues: &venues,
+        development,
+    };
     let slots = slot::slots(&fields, &house, problems);
     check_room(&fields, &paper, &slots, problems);
-    let feeds = feed::feeds(&fields, &instruments, &slots, base, problems);
+    let feeds = feed::feeds(&fields, &house, &slots, base, problems);
     feed::beside_venues(&fields, &feeds, &venues, problems);
     Some(Plan {
         state_dir: set(&fields, "state_dir", base.join("state"), problems, path),
@@ -134,7 +143,7 @@ fn read(node: &Node, base: &Path, home: Option<&Path>, problems: &mut Problems) 
         limits,
         venues,
         credentials: venue::credentials(&fields, base, problems),
-        utilities: utility::utilities(&fields, &slots, &feeds.plugins, problems),
+        utilities: utility::utilities(&fields, &slots, &feeds.plugins, development, problems),
         feeds: feeds.made,
         plugin_feeds: feeds.plugins,
         instruments,
@@ -150,6 +159,8 @@ struct House<'h> {
     limits: &'h Limits,
     paper_losses: LossStops,
     venues: &'h [VenuePlan],
+    /// Any bytes take any place.
+    development: bool,
 }
 
 impl House<'_> {
@@ -157,6 +168,11 @@ impl House<'_> {
     fn account(&self, id: InstrumentId) -> LossStops {
         let trades = |venue: &&VenuePlan| venue.trade && venue.instruments.contains(&id);
         self.venues.iter().find(trades).map_or(self.paper_losses, |venue| venue.losses)
+    }
+
+    /// Whether orders for it leave for real.
+    fn is_real(&self, id: InstrumentId) -> bool {
+        self.venues.iter().any(|venue| venue.trade && venue.instruments.contains(&id))
     }
 }
 

@@ -7,15 +7,20 @@ use wickd_policy::LimitsPatch;
 use wickd_policy::net::{Enforcement, Grants};
 use wickd_policy::yaml::{Fields, Problems};
 
-use super::set;
 use super::slot::{flatten, plugin, restart};
+use super::{accept, set};
 
 /// The keys of a post.
-pub(super) const KEYS: [&str; 7] =
-    ["name", "plugin", "config", "network", "network_mode", "limits", "restart"];
+pub(super) const KEYS: [&str; 8] =
+    ["name", "plugin", "accept", "config", "network", "network_mode", "limits", "restart"];
 
 /// A post; `rule` says how it is named.
-pub(super) fn post(of: &Fields<'_>, rule: &str, problems: &mut Problems) -> Option<Post> {
+pub(super) fn post(
+    of: &Fields<'_>,
+    rule: &str,
+    development: bool,
+    problems: &mut Problems,
+) -> Option<Post> {
     let name = of.need("name", problems).map(|node| node.parsed(rule));
     let name = name.and_then(|name| problems.keep(name));
     let plugin = of.need("plugin", problems).map(plugin);
@@ -27,7 +32,9 @@ pub(super) fn post(of: &Fields<'_>, rule: &str, problems: &mut Problems) -> Opti
     let limits = of.get("limits").map(|node| LimitsPatch::read(node, problems)).unwrap_or_default();
     let (network, restart) = (network(of, problems), restart(of, problems));
     let (name, (plugin, range)) = (name?, plugin?);
-    Some(Post { name, plugin, range, settings, limits, network, restart })
+    let reaches_out = !network.lines.is_empty() || network.enforcement == Enforcement::Count;
+    let accept = accept::accept(of, reaches_out, development, problems);
+    Some(Post { name, plugin, range, settings, accept, limits, network, restart })
 }
 
 /// `network` and `network_mode`: nothing where nothing is said.

@@ -12,15 +12,25 @@ use wickd_policy::yaml::{Fields, Node, NodeKind, Problem, Problems};
 use wickd_policy::{LimitsPatch, VersionReq};
 
 use super::market::list;
-use super::{House, set};
+use super::{House, accept, set};
 
 /// Most slots. Two thousand were measured at under 24 KB each.
 const SLOTS_MAX: usize = 4_096;
 /// How often a state is saved: what a crash costs is replayed from there.
 const SNAPSHOT_EVERY_MS: u64 = 1_000;
 
-const KEYS: [&str; 9] =
-    ["name", "plugin", "instruments", "config", "limits", "risk", "on_failure", "restart", "swap"];
+const KEYS: [&str; 10] = [
+    "name",
+    "plugin",
+    "accept",
+    "instruments",
+    "config",
+    "limits",
+    "risk",
+    "on_failure",
+    "restart",
+    "swap",
+];
 
 pub(super) fn slots(
     fields: &Fields<'_>,
@@ -61,6 +71,8 @@ fn slot(node: &Node, house: &House<'_>, problems: &mut Problems) -> Option<SlotP
     let on_failure = set(&of, "on_failure", OnFailure::Cancel, problems, |n| n.one_of(&failures));
     let (restart, (trial, snapshot_every_ms)) = (restart(&of, problems), swap(&of, problems));
     let (name, (plugin, range), traded) = (name?, plugin?, traded?);
+    let is_real = traded.iter().any(|instrument| house.is_real(instrument.id));
+    let accept = accept::accept(&of, is_real, house.development, problems);
     let decides = Decides {
         name: &name,
         plugin: &plugin,
@@ -73,6 +85,7 @@ fn slot(node: &Node, house: &House<'_>, problems: &mut Problems) -> Option<SlotP
     Some(SlotPlan {
         config: decides.hash(),
         instruments: traded.iter().map(|instrument| instrument.id).collect(),
+        accept,
         limits: patch,
         name,
         plugin,

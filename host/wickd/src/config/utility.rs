@@ -20,13 +20,14 @@ pub(super) fn utilities(
     fields: &Fields<'_>,
     slots: &[SlotPlan],
     feeds: &[PluginFeedPlan],
+    development: bool,
     problems: &mut Problems,
 ) -> Vec<UtilityPlan> {
     let nodes = fields.get("utilities").map(|node| node.list(UTILITIES_MAX));
     let nodes = nodes.and_then(|nodes| problems.keep(nodes)).unwrap_or_default();
     let mut utilities: Vec<UtilityPlan> = Vec::new();
     for node in nodes {
-        let Some(utility) = utility(node, problems) else { continue };
+        let Some(utility) = utility(node, development, problems) else { continue };
         let name = &utility.post.name;
         let mut others = (utilities.iter().map(|of| &of.post.name))
             .chain(slots.iter().map(|of| &of.name))
@@ -40,10 +41,10 @@ pub(super) fn utilities(
     utilities
 }
 
-fn utility(node: &Node, problems: &mut Problems) -> Option<UtilityPlan> {
+fn utility(node: &Node, development: bool, problems: &mut Problems) -> Option<UtilityPlan> {
     let known = [&post::KEYS[..], &["hears", "queue_max"]].concat();
     let of = Fields::of(node, &known, problems)?;
-    let post = post::post(&of, "name it like `pager`", problems);
+    let post = post::post(&of, "name it like `pager`", development, problems);
     let hears = hears(&of, problems);
     let queue_max =
         set(&of, "queue_max", QUEUE_MAX, problems, |node| node.integer(1..=QUEUE_MAX_MAX));

@@ -11,7 +11,7 @@ use wickd_policy::venue::catalogue::{Catalogue, Signing};
 use wickd_policy::yaml::{Fields, Key, Node, Problem, Problems, quoted};
 
 use super::slot::{account_risk, flatten, plugin};
-use super::{PATH_BYTES_MAX, set};
+use super::{PATH_BYTES_MAX, accept, set};
 
 /// Most venues: each has two threads.
 const VENUES_MAX: usize = 16;
@@ -24,8 +24,9 @@ const STALE_AFTER_MS_MAX: u64 = 3_600_000;
 /// Binance takes no longer window.
 const RECV_WINDOW_MS_MAX: u64 = 60_000;
 
-const KEYS: [&str; 14] = [
+const KEYS: [&str; 15] = [
     "plugin",
+    "accept",
     "config",
     "credentials",
     "catalogue",
@@ -45,11 +46,12 @@ const KEYS: [&str; 14] = [
 pub(super) fn venues(
     fields: &Fields<'_>,
     instruments: &[Instrument],
+    development: bool,
     problems: &mut Problems,
 ) -> Vec<VenuePlan> {
     let Some(node) = fields.get("venues") else { return Vec::new() };
     let entries = problems.keep(node.map(VENUES_MAX)).unwrap_or_default();
-    let venue = |(key, node): &(Key, Node)| venue(key, node, instruments, problems);
+    let venue = |(key, node): &(Key, Node)| venue(key, node, instruments, development, problems);
     entries.iter().filter_map(venue).collect()
 }
 
@@ -57,6 +59,7 @@ fn venue(
     key: &Key,
     node: &Node,
     instruments: &[Instrument],
+    development: bool,
     problems: &mut Problems,
 ) -> Option<VenuePlan> {
     let of = Fields::of(node, &KEYS, problems)?;
@@ -99,10 +102,13 @@ fn venue(
     let network = of.get("network").map(|node| Grants::read(node, mode, problems));
     let standard = Streams { quotes: true, depth: false, trades: true };
     let (name, (plugin, range)) = (name?, plugin?);
+    // It reaches the venue, and often signs there.
+    let accept = accept::accept(&of, true, development, problems);
     Some(VenuePlan {
         name,
         plugin,
         range,
+        accept,
         settings,
         endpoints: endpoints(&of, problems),
         network: network.unwrap_or(Grants { enforcement: mode, lines: Vec::new() }),

@@ -105,6 +105,7 @@ impl Rig {
         let text = format!(
             "folders: [plugins]
 settle_ms: 1
+development: true
 rescan_ms: 200
 credentials: credentials.yaml
 instruments:

@@ -230,7 +230,8 @@ impl Connector {
         match input {
             Input::Send(order) => self.send(order, now),
             Input::Cancel(id, reason) => self.tracker.cancel(id, reason, now),
-            Input::Adapter(plugin) => self.take_adapter(&plugin, now),
+            Input::Adapter(Some(plugin)) => self.take_adapter(&plugin, now),
+            Input::Adapter(None) => self.unload_adapter(now),
             Input::Answer(ticket, answer) => self.answered(ticket, answer, now),
             Input::Opened { socket, epoch } if self.links.is_current(socket, epoch) => {
                 self.links.opened(socket, now);
@@ -400,10 +401,20 @@ impl Connector {
         self.plan(self.links.channels().to_vec(), now);
     }
 
+    /// The adapter's file was removed. Its orders stay known, and nothing new is sent until there is
+    /// another one.
+    fn unload_adapter(&mut self, now: TsNs) {
+        let Some(plugin) = self.adapter.unload() else { return };
+        let (venue, orders) = (self.parts.plan.name.clone(), self.tracker.len());
+        let event = VenueEvent::AdapterUnloaded { venue, orders };
+        self.say_of(event, &plugin);
+        self.take_turn(Turn::Gone, now);
+    }
+
     fn take_adapter(&mut self, plugin: &Arc<Plugin>, now: TsNs) {
         let fits = plugin.manifest.name == self.parts.plan.plugin
             && self.parts.plan.range.matches(&plugin.manifest.version);
-        let known = self.adapter.plugin().is_some_and(|live| live.digest == plugin.digest);
+        let known = self.adapter.plugin().is_some_and(|live| live.is_same(plugin));
         if !fits || known {
             return;
         }
