@@ -25,12 +25,11 @@ pub(super) fn accept(
 
 fn read(node: &Node, problems: &mut Problems) -> Result<Accept, Problem> {
     let NodeKind::Map(_) = node.kind else {
-        return node.one_of(&[("any", Accept::Any), ("pinned", Accept::Pinned)]).map_err(
-            |problem| {
-                let fix = format!("{}; or `pinned: [DIGEST]`, or `signed: [KEY]`", problem.fix);
-                Problem { fix, ..problem }
-            },
-        );
+        let pinned = node.one_of(&[("any", false), ("pinned", true)]).map_err(|problem| {
+            let fix = format!("{}; or `pinned: [DIGEST]`, or `signed: [KEY]`", problem.fix);
+            Problem { fix, ..problem }
+        });
+        return Ok(if pinned? { Accept::Pinned } else { Accept::Any });
     };
     let wrong = |reason: &str| {
         Problem::new(&node.place, reason, "write `pinned: [DIGEST]` or `signed: [KEY]`")
