@@ -28,12 +28,24 @@ pub(crate) struct Output {
     /// Print JSON lines on standard output, each with `"schema": 1`
     #[arg(long, global = true)]
     pub(crate) json: bool,
+    /// How log lines on standard error look while it runs
+    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Plain)]
+    pub(crate) log_format: LogFormat,
     /// Print only results, warnings and errors
     #[arg(long, short, global = true)]
     pub(crate) quiet: bool,
     /// When to colour; `auto` also minds NO_COLOR
     #[arg(long, global = true, value_enum, default_value_t = Color::Auto)]
     pub(crate) color: Color,
+}
+
+/// How a log line looks.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum LogFormat {
+    /// Time, severity, source and a sentence.
+    Plain,
+    /// One JSON object.
+    Json,
 }
 
 /// When to colour.

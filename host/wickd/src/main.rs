@@ -19,6 +19,7 @@ mod figures;
 mod held;
 mod journal;
 mod plugin;
+mod printer;
 mod run;
 mod screen;
 mod status;
@@ -48,13 +49,12 @@ fn main() -> ExitCode {
             }
         };
     }
-    match command(cli.command, &terminal) {
-        Ok(exit) => exit.into(),
-        Err(failure) => {
-            terminal.fail(&failure);
-            failure.exit.into()
-        }
-    }
+    let exit = command(cli.command, &terminal).unwrap_or_else(|failure| {
+        terminal.fail(&failure);
+        failure.exit
+    });
+    printer::finish();
+    exit.into()
 }
 
 fn command(command: Command, terminal: &Terminal) -> Result<Exit, Failure> {

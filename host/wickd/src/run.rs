@@ -20,6 +20,7 @@ use wickd_engine::{Edges, House, Notice, Plan, Summary};
 use crate::api::Server;
 use crate::config::Config;
 use crate::exit::{Exit, Failure};
+use crate::printer;
 use crate::screen::{REDRAW, Screen};
 use crate::summary;
 use crate::terminal::Terminal;
@@ -34,6 +35,7 @@ const BROKEN_END: Duration = Duration::from_secs(3);
 pub(crate) fn run(terminal: &Terminal, path: &Path) -> Result<Exit, Failure> {
     let config = Config::load(path)?;
     let stop = Stop::listen()?;
+    printer::start();
     let summary = house(terminal, &config, &stop, |_, _| Ok(()))?.summary;
     summary::show(terminal, &summary);
     let state = config.plan.state_dir.display();

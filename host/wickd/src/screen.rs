@@ -10,10 +10,10 @@ use std::time::{Duration, Instant};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use wickd_engine::events::FileEvent;
 use wickd_engine::{Detail, Event, House, Notice, Severity, SlotShow};
-use wickd_model::{Fault, printable};
+use wickd_model::{Amount, Fault, printable};
 
 use crate::config::Config;
-use crate::figures::{cash, grouped, span, utc};
+use crate::figures::{grouped, signed, span, utc};
 use crate::terminal::{COLUMNS, Look, Terminal};
 
 /// Frames of a guest's backtrace shown with its fault.
@@ -60,9 +60,12 @@ impl<'t> Screen<'t> {
             live.count_files(notice);
         }
         if self.terminal.json {
-            return self.terminal.line("notice", notice);
+            return self.terminal.stream_line("notice", notice);
         }
         let routine = notice.severity <= Severity::Info;
+        if self.terminal.log_json && !(routine && self.terminal.quiet) {
+            return self.terminal.log_line("notice", notice);
+        }
         if routine && (self.terminal.quiet || (self.live.is_some() && is_found(notice))) {
             return;
         }
@@ -117,7 +120,16 @@ impl<'t> Screen<'t> {
             Severity::Warn => ("warn ", Look::Odd),
             Severity::Error => ("error", Look::Bad),
         };
-        let mut line = self.terminal.paint(look, word);
+        // On a terminal the day is known, and so is what speaks.
+        let (time, source) = match self.live.is_some() {
+            true => (utc(notice.at_ns)[11..19].to_owned(), ""),
+            false => (wickd_model::utc(notice.at_ns), notice.source),
+        };
+        let mut line = format!("{} ", self.terminal.paint(Look::Dim, &time));
+        line.push_str(&self.terminal.paint(look, word));
+        if !source.is_empty() {
+            line.push_str(&format!(" {source:<7}"));
+        }
         // Where an admitted plugin lay matters to machines only; its name and version say what it is.
         let place = notice.place.as_ref().filter(|_| notice.plugin.is_none());
         // What is told of a venue names it; what its adapter logs does not.
@@ -245,7 +257,7 @@ fn row_of(slot: &SlotShow, terminal: &Terminal) -> String {
         grouped(gauge.fuel_total.get() / events),
         gauge.intents.get(),
         gauge.fills.get(),
-        cash(gauge.pnl.load(Relaxed)),
+        signed(&Amount::of(gauge.pnl.load(Relaxed), &slot.currency)),
     )
 }
 

@@ -3,13 +3,14 @@
 //! Comes in: results, notices, failures. Goes out: text for people or JSON lines. A reader that went
 //! away is no error. Deliberately absent: the live display.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 
 use miette::{GraphicalReportHandler, GraphicalTheme};
 use serde::Serialize;
 
-use crate::cli::{Color, Output};
+use crate::cli::{Color, LogFormat, Output};
 use crate::exit::Failure;
+use crate::printer::{self, Output::Error, Output::Standard};
 
 /// Raised when a field of any JSON line changes its meaning or leaves.
 const SCHEMA: u32 = 1;
@@ -38,6 +39,8 @@ pub(crate) struct Terminal {
     pub(crate) json: bool,
     /// No progress and no ordinary notices.
     pub(crate) quiet: bool,
+    /// Log lines on standard error are JSON.
+    pub(crate) log_json: bool,
     /// Somebody watches standard error, and may be shown moving things.
     pub(crate) live: bool,
     colors: bool,
@@ -56,7 +59,11 @@ impl Terminal {
         Self {
             json: output.json,
             quiet: output.quiet,
-            live: is_terminal && !output.json && !output.quiet,
+            log_json: output.log_format == LogFormat::Json,
+            live: is_terminal
+                && !output.json
+                && !output.quiet
+                && output.log_format == LogFormat::Plain,
             colors: wants(is_terminal),
             page_colors: wants(io::stdout().is_terminal()),
         }
@@ -74,26 +81,27 @@ impl Terminal {
 
     /// A result for people.
     pub(crate) fn page(&self, text: &str) {
-        write(&mut io::stdout().lock(), text.as_bytes());
+        printer::print_result(Standard, self.json, text.as_bytes());
     }
 
     /// A result as one JSON line.
     pub(crate) fn line(&self, kind: &str, body: &impl Serialize) {
-        #[derive(Serialize)]
-        struct Line<'l, T> {
-            schema: u32,
-            kind: &'l str,
-            #[serde(flatten)]
-            body: &'l T,
-        }
-        let mut text = serde_json::to_vec(&Line { schema: SCHEMA, kind, body }).unwrap_or_default();
-        text.push(b'\n');
-        write(&mut io::stdout().lock(), &text);
+        printer::print_result(Standard, self.json, &json_line(kind, body));
+    }
+
+    /// An event as one JSON line; one of many, so that no reader is waited for.
+    pub(crate) fn stream_line(&self, kind: &str, body: &impl Serialize) {
+        printer::print(Standard, self.json, &json_line(kind, body));
+    }
+
+    /// An event for the log, as one JSON line on standard error.
+    pub(crate) fn log_line(&self, kind: &str, body: &impl Serialize) {
+        printer::print(Error, self.log_json, &json_line(kind, body));
     }
 
     /// A line for whoever watches.
     pub(crate) fn tell(&self, text: &str) {
-        write(&mut io::stderr().lock(), format!("{text}\n").as_bytes());
+        printer::print(Error, self.log_json, format!("{text}\n").as_bytes());
     }
 
     /// A failure, in full.
@@ -127,6 +135,20 @@ impl Terminal {
     }
 }
 
+/// One JSON line with its kind and the schema.
+fn json_line(kind: &str, body: &impl Serialize) -> Vec<u8> {
+    #[derive(Serialize)]
+    struct Line<'l, T> {
+        schema: u32,
+        kind: &'l str,
+        #[serde(flatten)]
+        body: &'l T,
+    }
+    let mut text = serde_json::to_vec(&Line { schema: SCHEMA, kind, body }).unwrap_or_default();
+    text.push(b'\n');
+    text
+}
+
 fn painted(colors: bool, look: Look, text: &str) -> String {
     let code = match look {
         _ if !colors => return text.to_owned(),
@@ -137,10 +159,4 @@ fn painted(colors: bool, look: Look, text: &str) -> String {
         Look::Bad => "31;1",
     };
     format!("\x1b[{code}m{text}\x1b[0m")
-}
-
-/// Writes whole, or not at all where nobody reads any more: a daemon trades on without its reader,
-/// and a page that was cut short by `head` is a success.
-fn write(to: &mut impl Write, bytes: &[u8]) {
-    let _ = to.write_all(bytes).and_then(|()| to.flush());
 }
