@@ -385,6 +385,13 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
+    fn a_denial_prints_its_stable_code_and_is_an_error() {
+        assert!(Deny::StaleData.to_string().starts_with("stale-data"));
+        let error: Box<dyn std::error::Error> = Box::new(Deny::PriceStep);
+        assert!(error.to_string().starts_with("price-step"));
+    }
+
+    #[test]
     fn a_size_below_the_venues_least_is_not_tradable() {
         let btc = Instrument { min_notional: Cash(10 * 100_000_000), ..btc_usdt() };
         let px = btc.parse_px("39432.99").unwrap();

@@ -20,20 +20,21 @@ pub struct Config {
 /// The plugin.
 pub struct AlertWebhook {
     config: Config,
+    instruments: Vec<Instrument>,
 }
 
 impl Utility for AlertWebhook {
     type Params = Config;
 
-    fn new(config: Config, _: Vec<Instrument>) -> Result<Self, Vec<Issue>> {
+    fn new(config: Config, instruments: Vec<Instrument>) -> Result<Self, Vec<Issue>> {
         match config.url.starts_with("https://") || config.url.starts_with("http://") {
-            true => Ok(Self { config }),
+            true => Ok(Self { config, instruments }),
             false => Err(issue("url", "start it with https://")),
         }
     }
 
     fn on_event(&mut self, _: &Runtime, event: &Happening) -> Result<(), String> {
-        let posted = Request::post_json(&self.config.url, json(event)).send();
+        let posted = Request::post_json(&self.config.url, json(event, &self.instruments)).send();
         match posted.map_err(|error| error.to_string())?.status {
             200..300 => Ok(()),
             status => Err(format!("the webhook answers {status}")),
@@ -42,7 +43,7 @@ impl Utility for AlertWebhook {
 }
 
 /// One event as a JSON object.
-fn json(event: &Happening) -> String {
+fn json(event: &Happening, instruments: &[Instrument]) -> String {
     let mut object = Object::default();
     match event {
         Happening::Notice(notice) => {
@@ -69,24 +70,38 @@ fn json(event: &Happening) -> String {
             object.number("at_ns", notice.at);
         }
         Happening::Fill { slot, event } => {
-            let Px(price) = event.last_price;
-            let Qty(size) = event.last_size;
             let did = if event.side == Side::Buy { "bought" } else { "sold" };
-            object.text("text", &format!("{slot}: {did} {size} at {price}"));
             object.text("kind", "fill").text("slot", slot);
             object.number("instrument", event.at.instrument).number("intent", event.intent);
-            object.number("price", price).number("size", size).number("at_ns", event.at.ts_event);
+            // wickd names only instruments that it has listed at the start.
+            if let Some(of) = of(instruments, event.at.instrument) {
+                let (price, size) = (of.print_px(event.last_price), of.print_qty(event.last_size));
+                let Instrument { symbol, base, quote, .. } = of;
+                let text = format!("{slot}: {did} {size} {base} at {price} {quote}");
+                object.text("text", &text).text("symbol", symbol).text("currency", quote);
+                object.text("price", &price).text("size", &size);
+            }
+            object.number("at_ns", event.at.ts_event);
         }
         Happening::Bar(bar) => {
-            let Px(close) = bar.close;
-            object.text("text", &format!("bar of {} s closed at {close}", bar.step_secs));
             object.text("kind", "bar").number("instrument", bar.at.instrument);
-            object.number("step_secs", bar.step_secs).number("close", close);
+            object.number("step_secs", bar.step_secs);
+            if let Some(of) = of(instruments, bar.at.instrument) {
+                let (close, secs) = (of.print_px(bar.close), bar.step_secs);
+                let Instrument { symbol, quote, .. } = of;
+                let text = format!("bar of {secs} s of {symbol} closed at {close} {quote}");
+                object.text("text", &text).text("symbol", symbol).text("currency", quote);
+                object.text("close", &close);
+            }
             object.number("at_ns", bar.at.ts_event);
         }
     }
     object.0.push('}');
     object.0
+}
+
+fn of(instruments: &[Instrument], id: InstrumentId) -> Option<&Instrument> {
+    instruments.iter().find(|instrument| instrument.id == id)
 }
 
 /// A JSON object as it grows.
@@ -162,6 +177,33 @@ mod tests {
             String::from_utf8_lossy(&sent[0].body),
             r#"{"text":"one: a \"quoted\"\u000aline\\","kind":"notice","code":"fault","severity":"error","slot":"one","at_ns":7}"#
         );
+    }
+
+    #[test]
+    fn prices_are_posted_as_decimals_with_their_symbol_and_currency() {
+        let btc = wickd_sdk::testing::btc_usdt();
+        let (close, instrument) = (btc.parse_px("39463.5").unwrap(), btc.id);
+        let bar = Bar { close, ..bar(instrument) };
+        let text = json(&Happening::Bar(bar), &[btc]);
+        assert!(
+            text.contains(r#""text":"bar of 60 s of BTC-USDT closed at 39463.50 USDT""#),
+            "{text}"
+        );
+        assert!(text.contains(r#""currency":"USDT","close":"39463.50""#), "{text}");
+    }
+
+    fn bar(instrument: InstrumentId) -> Bar {
+        Bar {
+            at: wickd_sdk::Stamp { instrument, seq: 1, ts_event: 7, ts_init: 7 },
+            step_secs: 60,
+            open_time: 0,
+            open: Px(1),
+            high: Px(1),
+            low: Px(1),
+            close: Px(1),
+            volume: Qty(1),
+            trades: 1,
+        }
     }
 
     #[test]
