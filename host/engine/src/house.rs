@@ -6,19 +6,20 @@
 //! and intake's.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
-use wickd_model::{Digest, OrderEvent, SlotName};
+use wickd_model::{Amount, Digest, OrderEvent, SlotName};
 use wickd_sandbox::{Batch, Runtime, RuntimeError};
 use wickd_store::{AcceptedBytes, Folder, Note, Record, StoreError};
 
 use crate::control::{
     Acceptance, AcceptedRecord, Control, LaneControl, Opening, Registry, SlotControl, Source,
-    Standing, ToControl,
+    Standing, ToControl, currency_of,
 };
 use crate::desk::{Desk, IntentHashes, Outbox};
 use crate::edges::Edges;
@@ -71,6 +72,8 @@ pub struct SlotShow {
     pub name: SlotName,
     /// Its plugin's name.
     pub plugin: String,
+    /// What its amounts are counted in.
+    pub currency: String,
     /// Its numbers.
     pub gauge: Arc<Gauge>,
     standing: Arc<Mutex<Standing>>,
@@ -134,13 +137,17 @@ pub struct SlotSummary {
     pub fuel_max: u64,
     pub intents: u64,
     pub denials: u64,
+    pub last_denial: Option<&'static str>,
     pub fills: u64,
     pub faults: u64,
-    pub pnl: i64,
+    /// Realised and unrealised profit and loss after fees.
+    pub pnl: Amount,
     /// SHA-256 over every committed intent, in order.
     pub intents_hash: Option<Digest>,
     /// SHA-256 of the last saved state.
     pub state_hash: Option<Digest>,
+    /// The gauges its plugin has set.
+    pub metrics: BTreeMap<String, f64>,
     pub swaps: Vec<Accounts>,
     pub last_fault: Option<Box<wickd_model::Fault>>,
 }
@@ -317,10 +324,7 @@ impl House {
         // Last, so that it hears the end.
         let (feeds, utilities) = self.tier.end();
         let hashes = self.desk.hashes();
-        let events = self
-            .pump
-            .get()
-            .map_or(0, |pump| pump.events.load(std::sync::atomic::Ordering::Relaxed));
+        let events = self.pump.get().map_or(0, |pump| pump.events.load(Ordering::Relaxed));
         if let Some(audit) = self.audit.take() {
             audit.end();
         }
@@ -477,7 +481,9 @@ fn set_up_slot(
         gauge: gauge.clone(),
         on_failure: slot.on_failure,
     };
-    (setup, SlotControl::new(slot.clone(), key, lane, gauge, saved))
+    let quotes = slot.instruments.iter().filter_map(|id| plan.instruments.get(*id as usize));
+    let currency = currency_of(quotes.map(|instrument| &instrument.quote[..]));
+    (setup, SlotControl::new(slot.clone(), key, lane, currency, gauge, saved))
 }
 
 /// What was accepted in earlier runs. Without a state folder it is remembered for this run; a record
@@ -494,6 +500,7 @@ fn show(slot: &SlotControl) -> SlotShow {
     SlotShow {
         name: slot.plan.name.clone(),
         plugin: slot.plan.plugin.to_string(),
+        currency: slot.currency.clone(),
         gauge: slot.gauge.clone(),
         standing: slot.standing.clone(),
     }
@@ -518,11 +525,13 @@ fn sum_up(slot: &SlotControl, hashes: &IntentHashes) -> SlotSummary {
         fuel_max: gauge.fuel_max.get(),
         intents: gauge.intents.get(),
         denials: gauge.denials.get(),
+        last_denial: gauge.last_denial().map(wickd_model::Deny::code),
         fills: gauge.fills.get(),
         faults: gauge.faults.get(),
-        pnl: gauge.pnl.load(std::sync::atomic::Ordering::Relaxed),
+        pnl: Amount::of(gauge.pnl.load(Ordering::Relaxed), &slot.currency),
         intents_hash: hashes.get(&slot.key).map(|(_, hash)| *hash),
         state_hash: slot.saved.as_ref().map(|saved| Digest(Sha256::digest(&saved.bytes).into())),
+        metrics: standing.metrics,
         swaps: slot.swaps.clone(),
         last_fault: slot.last_fault.clone(),
     }

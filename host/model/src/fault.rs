@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::LogLine;
+
 /// The kinds of failure the house tells apart. The codes are stable.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -76,6 +78,9 @@ pub struct Fault {
     pub message: String,
     /// What the guest wrote while it panicked.
     pub panic_text: Option<String>,
+    /// What it logged and printed in the call, which no other report carries.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub log: Vec<LogLine>,
     /// Innermost first.
     pub backtrace: Vec<Frame>,
     /// Fuel used by the call.

@@ -7,6 +7,7 @@ mod fault;
 mod id;
 mod instrument;
 mod limits;
+mod log;
 mod market;
 mod money;
 mod order;
@@ -19,8 +20,11 @@ pub use fault::{Fault, FaultKind, Frame};
 pub use id::{ClientId, Digest, InstrumentId, IntentId, NameError, PluginName, SlotName};
 pub use instrument::{Instrument, Product};
 pub use limits::{Limits, LossStops, Mode, Risk};
+pub use log::{Level, LogLine};
 pub use market::{Aggressor, Bar, Event, FeedState, FeedStatus, Quote, Stamp, Trade};
-pub use money::{CASH_SCALE, Cash, DecimalError, SCALE_MAX, notional, parse_scaled, print_scaled};
+pub use money::{
+    Amount, CASH_SCALE, Cash, DecimalError, SCALE_MAX, notional, parse_scaled, print_scaled,
+};
 pub use order::{Deny, Kind, Order, OrderEvent, OrderRequest, Position, Reason, Side, Status, Tif};
 pub use param::{Domain, Entry, Issue, Spec, Value};
 pub use signal::{Direction, Heard, Input, Needs, Sample, Shape, Signal, Source};

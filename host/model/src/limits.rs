@@ -79,6 +79,9 @@ limits! {
     log_line_bytes: u32 = 1 << 10, 64, 64 << 10;
     /// Log bytes kept per second of event time; the rest is counted and dropped.
     log_bytes_per_second: u32 = 64 << 10, 1 << 10, 16 << 20;
+    /// Log bytes kept per day of event time, so that no plugin fills a disk; the rest is counted and
+    /// dropped.
+    log_bytes_per_day: u64 = 64 << 20, 64 << 10, 64 << 30;
     /// Orders and cancels one call may stage.
     intents_per_call: u32 = 16, 1, 64;
     /// Signals one call may emit.

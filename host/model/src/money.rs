@@ -3,6 +3,10 @@
 //! A price or a size is an `i64` whose scale its instrument fixes. An amount of cash has a scale of
 //! its own, the same for every asset. Nothing here touches a float.
 
+use std::fmt;
+
+use serde::Serialize;
+
 /// The scale of [`Cash`]: eight decimals.
 pub const CASH_SCALE: u8 = 8;
 /// The largest scale of an instrument: `10^12` still leaves an `i64` six digits before the point.
@@ -12,6 +16,30 @@ const TEXT_BYTES_MAX: usize = 40;
 
 /// An amount of a quote asset, times `10^8`.
 pub type Cash = i64;
+
+/// Money as people and scripts read it: exact decimal text without trailing zeros, and what it is of.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct Amount {
+    /// Decimal text.
+    pub amount: String,
+    /// The asset it is counted in.
+    pub currency: String,
+}
+
+impl Amount {
+    /// So much cash.
+    pub fn of(cash: Cash, currency: &str) -> Self {
+        let text = print_scaled(cash, CASH_SCALE);
+        let amount = text.trim_end_matches('0').trim_end_matches('.').to_owned();
+        Self { amount, currency: currency.to_owned() }
+    }
+}
+
+impl fmt::Display for Amount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(format!("{} {}", self.amount, self.currency).trim_end())
+    }
+}
 
 /// Why a decimal text is not a scaled integer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
@@ -98,6 +126,17 @@ pub fn notional(price: i64, size: i64, price_scale: u8, size_scale: u8) -> Optio
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_amount_is_exact_decimal_text_with_its_currency() {
+        let text = |cash| Amount::of(cash, "USDT").to_string();
+        let texts = [-664_924_263, 0, 1, 150_000_000, i64::MIN].map(text);
+        let wanted = ["-6.64924263", "0", "0.00000001", "1.5", "-92233720368.54775808"];
+        assert_eq!(texts, wanted.map(|amount| format!("{amount} USDT")));
+        let json = serde_json::to_value(Amount::of(-665_000_000, "USDT")).unwrap();
+        assert_eq!(json, serde_json::json!({ "amount": "-6.65", "currency": "USDT" }));
+    }
+
     use proptest::prelude::*;
 
     #[test]

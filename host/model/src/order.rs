@@ -212,6 +212,12 @@ pub enum Deny {
     NotReducing,
 }
 
+impl std::fmt::Display for Deny {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(self.code())
+    }
+}
+
 impl Deny {
     /// Every code, in the order of the WIT enum.
     pub const ALL: [Self; 23] = [

@@ -88,8 +88,8 @@ impl<H: Send + 'static> Entry<H> {
         self.dead = true;
         let spent = Spent { call, fuel_used: self.fuel_used, fuel_limit };
         match error {
-            Some(error) => fault::from_error(error, &spent, &self.limits, self.store.data()),
-            None => fault::host_panic(&spent, &self.limits, self.store.data()),
+            Some(error) => fault::from_error(error, &spent, &self.limits, self.store.data_mut()),
+            None => fault::host_panic(&spent, &self.limits, self.store.data_mut()),
         }
     }
 
@@ -103,7 +103,7 @@ impl<H: Send + 'static> Entry<H> {
         self.dead = true;
         let fuel_limit = self.limits.fuel_per_cold_call;
         let spent = Spent { call, fuel_used: self.fuel_used, fuel_limit };
-        fault::bad_value(message, &spent, &self.limits, self.store.data())
+        fault::bad_value(message, &spent, &self.limits, self.store.data_mut())
     }
 
     pub(crate) fn limits(&self) -> &Limits {

@@ -8,7 +8,9 @@ use wasmtime_wasi::random::Deterministic;
 use wasmtime_wasi::{
     HostMonotonicClock, HostWallClock, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView,
 };
-use wickd_model::{Deny, InstrumentId, IntentId, Limits, OrderRequest, Position, Signal, TsNs};
+use wickd_model::{
+    Deny, InstrumentId, IntentId, Level, Limits, LogLine, OrderRequest, Position, Signal, TsNs,
+};
 
 use crate::log::{Log, Stdio};
 use crate::meter::Meter;
@@ -87,8 +89,8 @@ impl<H> Cell<H> {
         let mut table = ResourceTable::new();
         table.set_max_capacity(limits.resources as usize);
         let mut wasi = WasiCtx::builder();
-        wasi.stdout(stdio.clone())
-            .stderr(stdio.clone())
+        wasi.stdout(stdio.stdout())
+            .stderr(stdio.stderr())
             .max_random_size(u64::from(limits.random_bytes));
         furnish(&mut wasi);
         let (wasi, clock) = (wasi.build(), EventClock::default());
@@ -102,6 +104,34 @@ impl<H> Cell<H> {
     pub(crate) fn set_now(&mut self, ts_ns: TsNs) {
         self.now_ns = ts_ns;
         self.clock.0.store(ts_ns, Ordering::Relaxed);
+    }
+
+    /// Whether it has logged or printed something that is worth taking.
+    #[inline]
+    pub(crate) fn has_log(&self) -> bool {
+        !self.log.is_empty() || self.stdio.is_fresh()
+    }
+
+    /// What it logged and printed since the last take, and how many lines were dropped in all.
+    pub(crate) fn take_log(&mut self) -> (Vec<LogLine>, u64) {
+        for (level, line) in self.stdio.take_lines(false) {
+            self.log.push(self.now_ns, level, &line);
+        }
+        self.log.take()
+    }
+
+    /// After a failed call: what it logged, and what of `printed` is not told as its panic.
+    pub(crate) fn last_words(
+        &mut self,
+        printed: Vec<(Level, Vec<u8>)>,
+        panicked: bool,
+    ) -> Vec<LogLine> {
+        for (level, line) in printed {
+            if !panicked || level != Level::Warn {
+                self.log.push(self.now_ns, level, &line);
+            }
+        }
+        self.log.take().0
     }
 
     pub(crate) fn metric(&mut self, name: &str, value: f64) {

@@ -13,7 +13,6 @@ use crate::bindings::{exchange, wit};
 use crate::call::Entry;
 use crate::cell::Cell;
 use crate::guest::{Loaded, Pre};
-use crate::log::LogLine;
 use crate::runtime::Runtime;
 
 /// What an adapter may say in one call: a snapshot of every market of a venue is a thousand.
@@ -181,8 +180,8 @@ impl ExchangeGuest {
     }
 
     /// What it logged, and how many lines were dropped.
-    pub fn take_log(&mut self) -> (Vec<LogLine>, u64) {
-        self.entry.store.data_mut().log.take()
+    pub fn take_log(&mut self) -> (Vec<wickd_model::LogLine>, u64) {
+        self.entry.store.data_mut().take_log()
     }
 
     /// Sets what its clock says: the arrival of what it is about to read.

@@ -2,12 +2,15 @@
 
 use wasmtime::component::ResourceTableError;
 use wasmtime::{Trap, WasmBacktrace};
-use wickd_model::{Fault, FaultKind, Frame, Limits, printable};
+use wickd_model::{Fault, FaultKind, Frame, Limits, LogLine, printable};
 
 use crate::cell::Cell;
+use crate::log::panic_text;
 
 /// Longest name of a frame: demangled Rust names run long.
 const FRAME_BYTES_MAX: usize = 160;
+/// Frames kept, from the innermost of the plugin's own.
+const FRAMES_MAX: usize = 20;
 /// Longest engine message.
 const MESSAGE_BYTES_MAX: usize = 400;
 /// Limits on what one call carries across the border; all others are on what the guest holds.
@@ -24,10 +27,11 @@ pub(crate) fn from_error<H>(
     error: &wasmtime::Error,
     spent: &Spent,
     limits: &Limits,
-    cell: &Cell<H>,
+    cell: &mut Cell<H>,
 ) -> Box<Fault> {
     let trap = error.downcast_ref::<Trap>().copied();
-    let said = cell.stdio.take();
+    let printed = cell.stdio.take_lines(true);
+    let said = panic_text(&printed);
     let message = match trap {
         Some(trap) => trap.to_string(),
         // The root says what was wrong; the contexts above it only say where, as the frames do.
@@ -55,7 +59,8 @@ pub(crate) fn from_error<H>(
         None => message,
     };
     let panic_text = said.filter(|_| matches!(kind, FaultKind::Panic | FaultKind::Memory));
-    build(kind, &message, panic_text, frames, spent, limits, cell)
+    let log = cell.last_words(printed, panic_text.is_some());
+    build(kind, &message, Evidence { panic_text, frames, log }, spent, limits, cell)
 }
 
 /// The limit behind an error that the engine raises by itself. Only the full table of handles has a
@@ -84,28 +89,43 @@ pub(crate) fn bad_value<H>(
     message: &str,
     spent: &Spent,
     limits: &Limits,
-    cell: &Cell<H>,
+    cell: &mut Cell<H>,
 ) -> Box<Fault> {
-    build(FaultKind::BadValue, message, None, Vec::new(), spent, limits, cell)
+    build(FaultKind::BadValue, message, Evidence::of(cell), spent, limits, cell)
 }
 
 /// A call that waited, or worked, past its deadline.
-pub(crate) fn late<H>(spent: &Spent, limits: &Limits, cell: &Cell<H>) -> Box<Fault> {
+pub(crate) fn late<H>(spent: &Spent, limits: &Limits, cell: &mut Cell<H>) -> Box<Fault> {
     let message =
         format!("no answer in time; `limits.cold_deadline_ms` is {}", limits.cold_deadline_ms);
-    build(FaultKind::Late, &message, None, Vec::new(), spent, limits, cell)
+    build(FaultKind::Late, &message, Evidence::of(cell), spent, limits, cell)
 }
 
 /// A panic of the host while it served the call.
-pub(crate) fn host_panic<H>(spent: &Spent, limits: &Limits, cell: &Cell<H>) -> Box<Fault> {
-    build(FaultKind::Host, "the host panicked in an import", None, Vec::new(), spent, limits, cell)
+pub(crate) fn host_panic<H>(spent: &Spent, limits: &Limits, cell: &mut Cell<H>) -> Box<Fault> {
+    let message = "the host panicked in an import";
+    build(FaultKind::Host, message, Evidence::of(cell), spent, limits, cell)
+}
+
+/// What the failed call left behind.
+struct Evidence {
+    panic_text: Option<String>,
+    frames: Vec<Frame>,
+    log: Vec<LogLine>,
+}
+
+impl Evidence {
+    /// Of a call that neither panicked nor trapped.
+    fn of<H>(cell: &mut Cell<H>) -> Self {
+        let printed = cell.stdio.take_lines(true);
+        Self { panic_text: None, frames: Vec::new(), log: cell.last_words(printed, false) }
+    }
 }
 
 fn build<H>(
     kind: FaultKind,
     message: &str,
-    panic_text: Option<String>,
-    backtrace: Vec<Frame>,
+    evidence: Evidence,
     spent: &Spent,
     limits: &Limits,
     cell: &Cell<H>,
@@ -114,8 +134,9 @@ fn build<H>(
         kind,
         call: spent.call.to_owned(),
         message: printable(message.as_bytes(), MESSAGE_BYTES_MAX),
-        panic_text,
-        backtrace,
+        panic_text: evidence.panic_text,
+        log: evidence.log,
+        backtrace: evidence.frames,
         fuel_used: spent.fuel_used,
         fuel_limit: spent.fuel_limit,
         memory_bytes: cell.meter.memory_bytes,
@@ -125,7 +146,20 @@ fn build<H>(
 
 fn frames(error: &wasmtime::Error) -> Vec<Frame> {
     let Some(backtrace) = error.downcast_ref::<WasmBacktrace>() else { return Vec::new() };
-    backtrace.frames().iter().map(frame).collect()
+    let frames: Vec<_> = backtrace.frames().iter().map(frame).collect();
+    let own = frames.iter().position(|frame| !is_machinery(&frame.function)).unwrap_or(0);
+    frames.into_iter().skip(own).take(FRAMES_MAX).collect()
+}
+
+/// Whether a function belongs to how a language ends a program, and not to the plugin: the innermost
+/// frames of a panic, which say nothing about its place.
+fn is_machinery(function: &str) -> bool {
+    let name = function.trim_start_matches('<');
+    let crates =
+        ["std::", "core::", "alloc::", "panic_abort::", "__rustc::", "wasi::", "wit_bindgen"];
+    let exact = ["abort", "_Exit", "exit", "__wasi_proc_exit", "__assert_fail", "raise"];
+    let starts = ["rust_panic", "rust_begin_unwind", "__rust", "__wasilibc", "__imported_wasi"];
+    crates.iter().chain(&starts).any(|start| name.starts_with(start)) || exact.contains(&name)
 }
 
 fn frame(info: &wasmtime::FrameInfo) -> Frame {
@@ -142,5 +176,27 @@ fn frame(info: &wasmtime::FrameInfo) -> Frame {
     Frame {
         function: printable(function.as_bytes(), FRAME_BYTES_MAX),
         place: place.map(|place| printable(place.as_bytes(), FRAME_BYTES_MAX)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_machinery;
+
+    #[test]
+    fn a_backtrace_begins_with_the_plugins_own_frames() {
+        let machinery = [
+            "abort",
+            "std::process::abort",
+            "__rustc::__rust_start_panic",
+            "rust_panic",
+            "std::panicking::begin_panic_handler::{{closure}}",
+            "core::panicking::panic_fmt",
+            "core::option::unwrap_failed",
+            "<alloc::vec::Vec<T> as core::ops::index::Index<I>>::index",
+        ];
+        assert!(machinery.iter().all(|name| is_machinery(name)));
+        let own = ["panics::Panics::on_tick", "<my_plugin::Core as wickd_sdk::Strategy>::on_quote"];
+        assert!(!own.iter().any(|name| is_machinery(name)));
     }
 }

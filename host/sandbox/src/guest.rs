@@ -12,7 +12,6 @@ use crate::compile::Code;
 use crate::exchange::Staged;
 use crate::imports;
 use crate::io::{self, Io};
-use crate::log::LogLine;
 use crate::pack::Batch;
 use crate::runtime::Runtime;
 
@@ -154,12 +153,18 @@ macro_rules! guest {
             /// Whether it has said something since the last [`Self::take_log`].
             #[inline]
             pub fn has_log(&self) -> bool {
-                !self.entry.store.data().log.is_empty()
+                self.entry.store.data().has_log()
             }
 
             /// What it said, and how many lines were dropped since it was made.
-            pub fn take_log(&mut self) -> (Vec<LogLine>, u64) {
-                self.entry.store.data_mut().log.take()
+            pub fn take_log(&mut self) -> (Vec<wickd_model::LogLine>, u64) {
+                self.entry.store.data_mut().take_log()
+            }
+
+            /// Says of the lines to come whether its orders are muted meanwhile.
+            #[inline]
+            pub fn mute(&mut self, muted: bool) {
+                self.entry.store.data_mut().log.muted = muted;
             }
 
             /// The gauges it set.

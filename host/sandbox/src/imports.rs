@@ -1,12 +1,11 @@
 //! What a guest's imports do: check, convert, ask the house.
 
 use wasmtime::component::Linker;
-use wickd_model::{self as model, TsNs};
+use wickd_model::{self as model, Level, TsNs};
 
 use crate::bindings::{exchange, indicator, signal, strategy, wit};
 use crate::cell::{Cell, Host};
 use crate::exchange::Staged;
-use crate::log::Level;
 
 impl<H: Send + 'static> wit::types::Host for Cell<H> {}
 impl<H: Send + 'static> wit::params::Host for Cell<H> {}

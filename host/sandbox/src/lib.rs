@@ -31,6 +31,6 @@ pub use compile::{Artefact, Code, CompileError, compile_artefact};
 pub use fitness::Unfit;
 pub use guest::{IndicatorGuest, LoadError, Loaded, SignalGuest, SignalShape, StrategyGuest};
 pub use inspect::{IMPORTS_MAX, InspectError, Inspection, NAME_BYTES_MAX, inspect, sha256};
-pub use log::{Level, LogLine};
 pub use pack::{BATCH_EVENTS_MAX, Batch};
 pub use runtime::{Runtime, RuntimeError};
+pub use wickd_model::{Level, LogLine};

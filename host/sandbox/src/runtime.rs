@@ -14,7 +14,7 @@ const GUEST_STACK_BYTES: usize = 256 << 10;
 /// Stack of a call of the I/O tier: the guest's own, and room for the host functions it calls.
 const ASYNC_STACK_BYTES: usize = 2 << 20;
 /// Frames kept of a trapping guest's stack.
-const BACKTRACE_FRAMES_MAX: usize = 20;
+const BACKTRACE_FRAMES_MAX: usize = 40;
 
 /// The engine could not be made.
 #[derive(Debug, thiserror::Error)]

@@ -2,7 +2,7 @@
 //!
 //! Comes in: integers. Goes out: text. Money passes through [`print_scaled`] and keeps every digit.
 
-use wickd_model::{CASH_SCALE, Cash, print_scaled};
+use wickd_model::Amount;
 
 /// `1234567` as `1,234,567`.
 pub(crate) fn grouped(number: u64) -> String {
@@ -36,10 +36,10 @@ pub(crate) fn bytes(bytes: u64) -> String {
     }
 }
 
-/// An amount of cash, exact, with its sign.
-pub(crate) fn cash(amount: Cash) -> String {
-    let sign = if amount > 0 { "+" } else { "" };
-    format!("{sign}{}", print_scaled(amount, CASH_SCALE))
+/// An amount with the sign of a gain.
+pub(crate) fn signed(amount: &Amount) -> String {
+    let gain = amount.amount != "0" && !amount.amount.starts_with('-');
+    format!("{}{amount}", if gain { "+" } else { "" })
 }
 
 /// `count` of a thing, in the singular for one.
@@ -64,11 +64,9 @@ mod tests {
     }
 
     #[test]
-    fn cash_keeps_every_digit() {
-        assert_eq!(
-            [cash(0), cash(1), cash(-150_000_001)],
-            ["0.00000000", "+0.00000001", "-1.50000001"]
-        );
+    fn an_amount_keeps_every_digit_and_names_its_currency() {
+        let texts = [0, 1, -150_000_001].map(|cash| signed(&Amount::of(cash, "USDT")));
+        assert_eq!(texts, ["0 USDT", "+0.00000001 USDT", "-1.50000001 USDT"]);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use comfy_table::{CellAlignment, Table, presets};
 use wickd_engine::lane::{Accounts, Verdict};
 use wickd_engine::{SlotSummary, Summary};
 
-use crate::figures::{bytes, cash, count, grouped, span};
+use crate::figures::{bytes, count, grouped, signed, span};
 use crate::screen::frames;
 use crate::terminal::{Look, Terminal};
 
@@ -41,7 +41,7 @@ pub(crate) fn slots(slots: &[SlotSummary]) -> Table {
             grouped(slot.fuel_per_event),
             grouped(slot.intents),
             grouped(slot.fills),
-            cash(slot.pnl),
+            signed(&slot.pnl),
         ]);
     }
     for (place, column) in table.column_iter_mut().enumerate() {

@@ -7,14 +7,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use semver::VersionReq;
-use wickd_model::{Entry, Fault, Input, InstrumentId, PluginName, SlotName, Source, World};
+use wickd_model::{
+    Entry, Fault, Input, InstrumentId, LogLine, PluginName, SlotName, Source, World,
+};
 use wickd_policy::acceptance::Accept;
 
 use super::Control;
 use super::prepare::{Kitchen, Prepared, Unprepared};
 use super::slot::Sentence;
 use super::slot::Supervision;
-use crate::events::{Detail, InputEvent, Notice};
+use crate::events::{self, Detail, InputEvent, Notice, SlotEvent};
 use crate::intake::Plugin;
 use crate::lane::{NODES_MAX, Node, NodeId, NodeKind, Refusals, ToLane, Unemitted};
 use crate::plan::RestartPlan;
@@ -41,6 +43,7 @@ pub(crate) struct NodeControl {
     refusals: Arc<Refusals>,
     /// How many of each kind there have to be for the next notice.
     tell_at: [u64; Unemitted::ALL.len()],
+    log_dropped: u64,
 }
 
 /// One wish, resolved to a plugin.
@@ -138,7 +141,7 @@ impl Control {
         }
         let Wish { readers, plugin, range, config, instrument, source, refusals } = wish;
         let supervision = Supervision::new(RestartPlan::default(), id as u64);
-        let (down, is_unloaded) = (false, false);
+        let (down, is_unloaded, log_dropped) = (false, false, 0);
         self.lanes[lane].nodes.push(NodeControl {
             readers,
             plugin,
@@ -152,6 +155,7 @@ impl Control {
             refused: None,
             refusals,
             tell_at: [1; Unemitted::ALL.len()],
+            log_dropped,
         });
         self.lanes[lane].send(ToLane::Node(id as NodeId, Box::new(node)));
         Ok(id as NodeId)
@@ -311,6 +315,26 @@ impl Control {
             }
         }
         notices.into_iter().for_each(|notice| self.publish(notice));
+    }
+
+    /// What an input's guest has logged.
+    pub(super) fn node_logged(
+        &mut self,
+        lane: usize,
+        node: NodeId,
+        lines: Vec<LogLine>,
+        dropped: u64,
+    ) {
+        let Some(control) = self.lanes[lane].nodes.get_mut(node as usize) else { return };
+        let before = std::mem::replace(&mut control.log_dropped, dropped);
+        let (label, digest) = (control.plugin.label(), control.plugin.digest);
+        for line in lines {
+            self.publish(Notice::of(events::Event::log(line)).plugin(&label, digest));
+        }
+        if events::is_worth_telling(before, dropped) {
+            let event = SlotEvent::LogDropped { lines: dropped };
+            self.publish(Notice::of(event).plugin(label, digest));
+        }
     }
 
     /// Inputs whose wait is over start again.

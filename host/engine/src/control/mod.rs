@@ -41,7 +41,7 @@ pub(crate) use opening::{Opening, Reading};
 pub(crate) use prepare::{Kitchen, Prepared};
 pub(crate) use registry::Registry;
 use seating::Pending;
-pub(crate) use slot::{Sentence, SlotControl, Standing, Supervision};
+pub(crate) use slot::{Sentence, SlotControl, Standing, Supervision, currency_of};
 
 /// How often lanes' reports are looked at while nothing else happens.
 const LOOK: Duration = Duration::from_millis(2);

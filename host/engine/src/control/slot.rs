@@ -23,6 +23,8 @@ pub struct Standing {
     pub digest: Option<Digest>,
     /// Why it is not live, where it is not.
     pub why: String,
+    /// The gauges its plugin has set.
+    pub metrics: BTreeMap<String, f64>,
 }
 
 /// A slot under control.
@@ -31,6 +33,8 @@ pub(crate) struct SlotControl {
     /// Its number in the journal.
     pub(crate) key: u32,
     pub(crate) lane: usize,
+    /// What its amounts are counted in.
+    pub(crate) currency: String,
     pub(crate) gauge: Arc<Gauge>,
     pub(crate) standing: Arc<Mutex<Standing>>,
     /// What trades now.
@@ -45,6 +49,7 @@ pub(crate) struct SlotControl {
     /// The latest saved state.
     pub(crate) saved: Option<Saved>,
     pub(crate) next_snapshot_ns: u64,
+    pub(crate) next_metrics_ns: u64,
     pub(crate) supervision: Supervision,
     pub(crate) swaps: Vec<Accounts>,
     pub(crate) last_fault: Option<Box<wickd_model::Fault>>,
@@ -71,6 +76,12 @@ pub(crate) struct SlotControl {
     pub(crate) declined: Option<LimitsPatch>,
 }
 
+/// The one currency of all these, or each of them where they differ.
+pub(crate) fn currency_of<'c>(all: impl Iterator<Item = &'c str>) -> String {
+    let all: BTreeSet<_> = all.collect();
+    all.into_iter().collect::<Vec<_>>().join("+")
+}
+
 /// Swaps kept with their accounts: the display shows the last ones, the audit log has all.
 pub(crate) const SWAPS_KEPT: usize = 64;
 
@@ -87,6 +98,7 @@ impl SlotControl {
         plan: SlotPlan,
         key: u32,
         lane: usize,
+        currency: String,
         gauge: Arc<Gauge>,
         saved: Option<Saved>,
     ) -> Self {
@@ -95,6 +107,7 @@ impl SlotControl {
             plan,
             key,
             lane,
+            currency,
             gauge,
             standing: Arc::default(),
             running: None,
@@ -104,6 +117,7 @@ impl SlotControl {
             generations: 0,
             saved,
             next_snapshot_ns: 0,
+            next_metrics_ns: 0,
             supervision,
             swaps: Vec::new(),
             last_fault: None,
@@ -145,6 +159,11 @@ impl SlotControl {
         self.standing.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    pub(crate) fn show_metrics(&self, metrics: Vec<(String, f64)>) {
+        let mut standing = self.standing.lock().unwrap_or_else(PoisonError::into_inner);
+        standing.metrics = metrics.into_iter().collect();
+    }
+
     pub(crate) fn barred_digests(&self) -> BTreeSet<Digest> {
         self.barred.keys().copied().collect()
     }
@@ -163,8 +182,11 @@ impl SlotControl {
     pub(crate) fn stand(&self, state: &'static str, why: impl Into<String>) {
         let running = self.running.as_ref().map(|running| &running.plugin);
         let shown = running.or(self.offered.as_ref());
-        *self.standing.lock().unwrap_or_else(PoisonError::into_inner) = Standing {
+        let mut standing = self.standing.lock().unwrap_or_else(PoisonError::into_inner);
+        let metrics = std::mem::take(&mut standing.metrics);
+        *standing = Standing {
             state,
+            metrics,
             version: shown.map_or_else(String::new, |plugin| plugin.manifest.version.to_string()),
             digest: shown.map(|plugin| plugin.digest),
             why: why.into(),

@@ -5,10 +5,11 @@
 
 use std::fmt::Write as _;
 
-use wickd_model::{CASH_SCALE, Cash, SlotName, print_scaled};
+use wickd_model::{Amount, Cash, SlotName};
 use wickd_store::Note;
 
-use super::Control;
+use super::slot::currency_of;
+use super::{Control, SlotControl};
 use crate::events::{Notice, RiskEvent};
 use crate::lane::DayBegan;
 use crate::orders::{AccountStop, Reached, Stop};
@@ -21,7 +22,8 @@ const DAYS_OF_COMMIT_MAX: usize = 1_024;
 impl Control {
     pub(super) fn slot_stopped(&mut self, key: u32, reached: Reached) {
         let Some(place) = self.slot_place(key) else { return };
-        let (loss, until) = (loss(&reached), until(reached.stop));
+        let loss = loss(&reached, &self.slots[place].currency);
+        let until = until(reached.stop);
         let option = reached.stop.option();
         let fix = fix(reached.stop, &format!("the slot's `risk.{option}`"));
         let name = &self.slots[place].plan.name;
@@ -35,10 +37,13 @@ impl Control {
         let place =
             if account == "paper" { "paper".to_owned() } else { format!("venues.{account}") };
         let fix = fix(stop.reached.stop, &format!("`{place}.risk.{option}`"));
+        let is_here = |slot: &&SlotControl| stop.slots.iter().any(|of| of.0 == slot.plan.name);
+        let currency =
+            currency_of(self.slots.iter().filter(is_here).map(|slot| &slot.currency[..]));
         self.publish(Notice::of(RiskEvent::AccountStop {
             account: account.clone(),
-            loss: loss(&stop.reached),
-            slots: by_slot(&stop.slots),
+            loss: loss(&stop.reached, &currency),
+            slots: by_slot(&stop.slots, &currency),
             until: until(stop.reached.stop),
             fix,
         }));
@@ -60,35 +65,31 @@ impl Control {
     }
 }
 
-fn cash(amount: Cash) -> String {
-    let text = print_scaled(amount, CASH_SCALE);
-    text.trim_end_matches('0').trim_end_matches('.').to_owned()
-}
-
 /// What was lost against what may be.
-fn loss(reached: &Reached) -> String {
+fn loss(reached: &Reached, currency: &str) -> String {
     let how = match reached.stop {
         Stop::Loss => "lost since the start",
         Stop::Drawdown => "below the highest since the start",
         Stop::Day => "lost today (UTC)",
     };
-    let (lost, most, option) = (cash(reached.lost), cash(reached.most), reached.stop.option());
+    let [lost, most] = [reached.lost, reached.most].map(|cash| Amount::of(cash, currency));
+    let option = reached.stop.option();
     format!("{lost} {how}, and `{option}` is {most}")
 }
 
 /// Who lost how much, the worst first.
-fn by_slot(slots: &[(SlotName, Cash)]) -> String {
+fn by_slot(slots: &[(SlotName, Cash)], currency: &str) -> String {
     let mut slots: Vec<_> = slots.iter().collect();
     slots.sort_by_key(|(_, earned)| *earned);
     let mut text = String::new();
     for (name, earned) in slots.iter().take(SLOTS_NAMED_MAX) {
         let comma = if text.is_empty() { "" } else { ", " };
         // Writing into a string does not fail.
-        let _ = write!(text, "{comma}{name} {}", cash(*earned));
+        let _ = write!(text, "{comma}{name} {}", Amount::of(*earned, currency));
     }
     let others = slots.iter().skip(SLOTS_NAMED_MAX).map(|(_, earned)| *earned);
     if slots.len() > SLOTS_NAMED_MAX {
-        let sum = cash(others.fold(0, Cash::saturating_add));
+        let sum = Amount::of(others.fold(0, Cash::saturating_add), currency);
         let _ = write!(text, ", {} others {sum}", slots.len() - SLOTS_NAMED_MAX);
     }
     text
@@ -117,9 +118,15 @@ mod tests {
     #[test]
     fn a_notice_names_the_worst_slots_and_sums_up_the_others() {
         let slot = |n: i64| (format!("slot-{n}").parse().unwrap(), -n * 100_000_000);
-        assert_eq!(by_slot(&[slot(1), slot(3), slot(-2)]), "slot-3 -3, slot-1 -1, slot--2 2");
+        assert_eq!(
+            by_slot(&[slot(1), slot(3), slot(-2)], "USDT"),
+            "slot-3 -3 USDT, slot-1 -1 USDT, slot--2 2 USDT"
+        );
         let many: Vec<_> = (0..20).map(slot).collect();
-        let text = by_slot(&many);
-        assert!(text.starts_with("slot-19 -19, ") && text.ends_with(", 4 others -6"), "{text}");
+        let text = by_slot(&many, "EUR");
+        assert!(
+            text.starts_with("slot-19 -19 EUR, ") && text.ends_with(", 4 others -6 EUR"),
+            "{text}"
+        );
     }
 }

@@ -3,15 +3,17 @@
 //! Comes in: reports and the time. Goes out: the next generation, a snapshot on disk, a notice.
 //! Whatever a lane retires is dropped here, where unmapping memory disturbs no tick.
 
-use wickd_model::{Digest, Fault};
+use wickd_model::{Deny, Digest, Fault, LogLine};
 use wickd_store::{Note, Provenance, Snapshot, SnapshotPut};
 
 use super::Control;
 use super::slot::{Running, Sentence};
-use crate::events::{self, Detail, Installed, Notice, SlotEvent};
+use crate::events::{self, Detail, Installed, Notice, RiskEvent, SlotEvent};
 use crate::lane::{Accounts, FromLane, Refusal, Role, Saved, ToLane, Verdict};
 
 const NS_PER_MS: u64 = 1_000_000;
+/// How often the gauges that guests set are read.
+const METRICS_EVERY_NS: u64 = 1_000 * NS_PER_MS;
 
 impl Control {
     pub(super) fn reported(&mut self, lane: usize, report: FromLane) {
@@ -43,7 +45,14 @@ impl Control {
             FromLane::AccountStop(stop) => self.account_stopped(&stop),
             FromLane::DayBegan(days) => self.day_began(&days),
             FromLane::Stopped(key) => self.stopped(key),
-            FromLane::Log(key, lines, dropped) => self.guest_said(key, &lines, dropped),
+            FromLane::Log(key, lines, dropped) => self.logged(key, lines, dropped),
+            FromLane::NodeLog(node, lines, dropped) => self.node_logged(lane, node, lines, dropped),
+            FromLane::Metrics(key, metrics) => {
+                if let Some(place) = self.slot_place(key) {
+                    self.slots[place].show_metrics(metrics);
+                }
+            }
+            FromLane::Denied(key, news) => self.denied(key, &news),
             FromLane::History(events, head) => self.history(lane, &events, head),
             FromLane::Retired(retired) => drop(retired),
             FromLane::Finished => self.lanes[lane].finished = true,
@@ -276,18 +285,25 @@ impl Control {
         self.note(place, Note::Stopped);
     }
 
-    fn guest_said(&mut self, key: u32, lines: &[wickd_sandbox::LogLine], dropped: u64) {
+    fn logged(&mut self, key: u32, lines: Vec<LogLine>, dropped: u64) {
         let Some(place) = self.slot_place(key) else { return };
         let slot = &mut self.slots[place];
         let name = slot.plan.name.clone();
-        let newly = dropped.saturating_sub(slot.log_dropped);
-        slot.log_dropped = dropped;
+        let before = std::mem::replace(&mut slot.log_dropped, dropped);
         for line in lines {
-            let event = events::Event::Log { level: line.level, text: line.text.clone() };
-            self.notices.publish(Notice::of(event).slot(&name));
+            self.publish(Notice::of(events::Event::log(line)).slot(&name));
         }
-        if newly > 0 {
-            self.publish(Notice::of(SlotEvent::LogDropped { lines: newly }).slot(&name));
+        if events::is_worth_telling(before, dropped) {
+            self.publish(Notice::of(SlotEvent::LogDropped { lines: dropped }).slot(&name));
+        }
+    }
+
+    /// Refusals of the gate.
+    fn denied(&self, key: u32, news: &[(Deny, u64)]) {
+        let Some(place) = self.slot_place(key) else { return };
+        for (deny, count) in news {
+            let event = RiskEvent::Denied { deny: *deny, count: *count };
+            self.publish(Notice::of(event).slot(&self.slots[place].plan.name));
         }
     }
 
@@ -326,6 +342,12 @@ impl Control {
                 slot.next_snapshot_ns = now_ns + slot.plan.snapshot_every_ms * NS_PER_MS;
                 let (lane, key) = (slot.lane, slot.key);
                 self.lanes[lane].send(ToLane::Save(key));
+            }
+            let slot = &mut self.slots[place];
+            if slot.running.is_some() && now_ns >= slot.next_metrics_ns {
+                slot.next_metrics_ns = now_ns + METRICS_EVERY_NS;
+                let (lane, key) = (slot.lane, slot.key);
+                self.lanes[lane].send(ToLane::Metrics(key));
             }
             let slot = &mut self.slots[place];
             if slot.supervision.due_ns.is_some_and(|due| now_ns >= due) {

@@ -8,7 +8,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
-use super::{Notice, RunEvent};
+use wickd_model::LogLine;
+
+use super::{Detail, During, Event, Notice, RunEvent};
 use crate::clock::WallClock;
 use crate::pump::PumpGauge;
 
@@ -75,6 +77,18 @@ impl Notices {
         if let Some(gauge) = self.0.market.get() {
             notice.event_ns = gauge.ts_event.load(Ordering::Relaxed);
         }
+        // What the failed call logged comes first: it is the evidence.
+        if let Some(Detail::Fault(fault)) = &notice.detail {
+            for LogLine { level, text, .. } in &fault.log {
+                let (level, text) = (*level, text.clone());
+                let event = Event::Log { level, text, during: During::FailedCall };
+                self.deliver(Notice::of(event).about(&notice));
+            }
+        }
+        self.deliver(notice);
+    }
+
+    fn deliver(&self, notice: Notice) {
         let notice = Arc::new(notice);
         let all = self.0.subscribers.read().unwrap_or_else(PoisonError::into_inner);
         all.iter().for_each(|subscriber| subscriber.receive(&notice));

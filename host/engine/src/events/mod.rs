@@ -18,7 +18,7 @@ mod slot;
 mod venue;
 
 use serde::Serialize;
-use wickd_sandbox::Level;
+use wickd_model::{Level, LogLine};
 
 pub(crate) use audit::{AuditQueue, AuditWriter};
 pub use bus::Subscription;
@@ -173,6 +173,8 @@ pub enum Event {
         level: Level,
         /// Bounded and escaped.
         text: String,
+        /// When it was logged.
+        during: During,
     },
 }
 
@@ -187,6 +189,22 @@ macro_rules! families {
 }
 families!(RunEvent, FileEvent, SlotEvent, InputEvent, VenueEvent, FeedEvent, RiskEvent);
 
+/// When a plugin has logged a line.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum During {
+    /// In a call whose orders count.
+    Live,
+    /// While its orders were muted: it was catching up with the past, or in its shadow run.
+    Muted,
+    /// In the call that failed.
+    FailedCall,
+}
+
+/// Whether a count that was `before` and is `now` is worth telling: at first, and as it grows tenfold.
+pub(crate) fn is_worth_telling(before: u64, now: u64) -> bool {
+    now > before && (before == 0 || now.ilog10() > before.ilog10())
+}
+
 /// The row of plugins' own lines, which have no family: their severity is theirs.
 const LOG: Code = Code {
     code: "plugin-log",
@@ -197,6 +215,12 @@ const LOG: Code = Code {
 };
 
 impl Event {
+    /// A plugin's line from a call that returned.
+    pub(crate) fn log(line: LogLine) -> Self {
+        let during = if line.muted { During::Muted } else { During::Live };
+        Self::Log { level: line.level, text: line.text, during }
+    }
+
     /// Every code there is, by family.
     pub fn codes() -> impl Iterator<Item = &'static Code> {
         [
@@ -255,7 +279,11 @@ impl Event {
                 format!("{who}: {target}: {}", what.text())
             }
             Self::Refused { who: None, target, what } => format!("{target}: {}", what.text()),
-            Self::Log { text, .. } => text.clone(),
+            Self::Log { text, during: During::Live, .. } => text.clone(),
+            Self::Log { text, during: During::Muted, .. } => format!("(orders muted) {text}"),
+            Self::Log { text, during: During::FailedCall, .. } => {
+                format!("(in the call that failed) {text}")
+            }
         }
     }
 
@@ -295,7 +323,8 @@ mod tests {
 
     #[test]
     fn a_line_of_a_plugin_keeps_its_level() {
-        let severity = |level| Event::Log { level, text: String::new() }.severity();
+        let severity =
+            |level| Event::Log { level, text: String::new(), during: During::Live }.severity();
         assert_eq!(severity(Level::Error), Severity::Error);
         assert_eq!(severity(Level::Debug), Severity::Debug);
     }

@@ -127,6 +127,14 @@ impl Notice {
         self
     }
 
+    /// With the times and the subject of another.
+    pub(crate) fn about(self, other: &Self) -> Self {
+        let Self { at_ns, event_ns, .. } = *other;
+        let (slot, venue) = (other.slot.clone(), other.venue.clone());
+        let (plugin, digest) = (other.plugin.clone(), other.digest);
+        Self { at_ns, event_ns, slot, venue, plugin, digest, ..self }
+    }
+
     /// Whether the audit log keeps it.
     pub fn is_audited(&self) -> bool {
         self.event.code().audited

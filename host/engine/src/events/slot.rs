@@ -104,8 +104,8 @@ events! {
         }, fix: "give the slot another name; until then it does not trade";
         /// A plugin logged more than it may, and lines were dropped.
         LogDropped { lines: u64 } = "log-dropped", [Warn],
-            format!("{lines} log lines were dropped: over its budget"),
-            fix: "log less, or raise `limits.log_bytes_per_second`";
+            format!("{lines} log lines were dropped so far: over its budget"),
+            fix: "log less, or raise `limits.log_bytes_per_second` or `limits.log_bytes_per_day`";
         /// A plugin requests more of the network than it is granted.
         NetworkLacking { plugin: String, held: bool, lacking: String, post: String } =
             "network-lacking", [Warn], {

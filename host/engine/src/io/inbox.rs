@@ -155,10 +155,10 @@ impl BarEars {
 #[cfg(test)]
 mod tests {
     use super::super::Post;
-    use wickd_sandbox::Level as Line;
+    use wickd_model::Level as Line;
 
     use super::*;
-    use crate::events::Event;
+    use crate::events::{During, Event};
     use crate::plan::RestartPlan;
 
     fn inbox(hears: Hears, queue_max: usize) -> Inbox {
@@ -177,7 +177,7 @@ mod tests {
     }
 
     fn line(level: Line, text: &str) -> Notice {
-        Notice::of(Event::Log { level, text: text.to_owned() })
+        Notice::of(Event::Log { level, text: text.to_owned(), during: During::Live })
     }
 
     fn told(level: Line, text: &str) -> Arc<Notice> {

@@ -19,7 +19,7 @@ use super::told::{self, Counts};
 use super::{Post, no_trust};
 use crate::control::{Sentence, Supervision};
 use crate::edges::Edges;
-use crate::events::{Detail, Event, Installed, Notice, Notices, SlotEvent};
+use crate::events::{self, Detail, Event, Installed, Notice, Notices, SlotEvent};
 use crate::intake::Plugin;
 
 /// An instance of either kind.
@@ -240,12 +240,12 @@ impl<G: Guest> Keeper<G> {
         let Some(guest) = &mut self.live else { return };
         let (lines, dropped) = guest.take_log();
         for line in lines {
-            let notice = Notice::of(Event::Log { level: line.level, text: line.text });
+            let notice = Notice::of(Event::log(line));
             self.parts.notices.publish(notice.slot(&self.parts.post.name));
         }
-        if dropped > self.log_dropped {
-            let event = SlotEvent::LogDropped { lines: dropped - self.log_dropped };
-            self.log_dropped = dropped;
+        let before = std::mem::replace(&mut self.log_dropped, dropped);
+        if events::is_worth_telling(before, dropped) {
+            let event = SlotEvent::LogDropped { lines: dropped };
             self.parts.notices.publish(Notice::of(event).slot(&self.parts.post.name));
         }
     }

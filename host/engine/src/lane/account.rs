@@ -11,6 +11,7 @@ use wickd_model::{
     Position, Reason, Risk, Side, Stamp, Tif, TsNs,
 };
 
+use super::denied::Denied;
 use crate::orders::{Applied, Book, Call, Joint, OpenOrder, Staged, check, check_cancel};
 
 /// Timers a slot may have set.
@@ -29,10 +30,8 @@ pub struct Account {
     generation: u32,
     /// The journal cannot take orders, or the slot is stopping: nothing may be staged.
     pub(crate) blocked: bool,
-    /// Intents refused so far.
-    pub(crate) denials: u64,
-    /// The last refusal, for the display.
-    pub(crate) last_denial: Option<Deny>,
+    /// Intents the gate refused.
+    pub(crate) denied: Denied,
     shadow: Option<Shadow>,
     /// The plugin is told where it stands: it may set timers, but no event decides anything.
     starting: bool,
@@ -66,8 +65,7 @@ impl Account {
             seq: 0,
             generation: 0,
             blocked: false,
-            denials: 0,
-            last_denial: None,
+            denied: Denied::new(),
             shadow: None,
             starting: false,
         }
@@ -249,8 +247,7 @@ impl Account {
 
     fn note(&mut self, checked: Result<(), Deny>) -> Result<(), Deny> {
         if let Err(deny) = checked {
-            self.denials += 1;
-            self.last_denial = Some(deny);
+            self.denied.count(deny);
         }
         checked
     }

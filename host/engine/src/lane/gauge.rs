@@ -5,6 +5,8 @@
 
 use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering::Relaxed};
 
+use wickd_model::Deny;
+
 /// Buckets of the time histogram: eight to a doubling, from 1 ns to 2^40 ns.
 const BUCKETS: usize = 8 * 40;
 
@@ -20,6 +22,8 @@ pub struct Gauge {
     pub intents: Count,
     /// Intents the gate refused.
     pub denials: Count,
+    /// The code of the last one: its number from 1 on, 0 for none.
+    pub(crate) last_denial: Count,
     /// Fills.
     pub fills: Count,
     /// Faults.
@@ -44,6 +48,7 @@ impl Default for Gauge {
             fuel_max: Count::default(),
             intents: Count::default(),
             denials: Count::default(),
+            last_denial: Count::default(),
             fills: Count::default(),
             faults: Count::default(),
             generation: Count::default(),
@@ -52,6 +57,14 @@ impl Default for Gauge {
             market_seq: Count::default(),
             call_ns: Spread::default(),
         }
+    }
+}
+
+impl Gauge {
+    /// The code of the gate's last refusal.
+    pub fn last_denial(&self) -> Option<Deny> {
+        let place = usize::try_from(self.last_denial.get()).ok()?.checked_sub(1)?;
+        Deny::ALL.get(place).copied()
     }
 }
 

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use serde::Serialize;
-use wickd_model::{Cash, Digest, Event, Fault, InstrumentId};
+use wickd_model::{Cash, Deny, Digest, Event, Fault, InstrumentId};
 use wickd_sandbox::LogLine;
 
 use super::account::Account;
@@ -143,6 +143,8 @@ pub enum ToLane {
     },
     /// Take a snapshot.
     Save(u32),
+    /// Report the gauges of a slot's guest.
+    Metrics(u32),
     /// Return to the previous generation while it is warm.
     RollBack(u32),
     /// Stop the slot's generation gracefully and act on its orders.
@@ -273,8 +275,14 @@ pub enum FromLane {
     Stopped(u32),
     /// Something to be dropped away from the tick thread.
     Retired(Retired),
-    /// What a guest said.
+    /// What a slot's guest logged, and how many lines it has dropped.
     Log(u32, Vec<LogLine>, u64),
+    /// What a shared input logged, likewise.
+    NodeLog(NodeId, Vec<LogLine>, u64),
+    /// The gauges a slot's guest has set.
+    Metrics(u32, Vec<(String, f64)>),
+    /// Refusals of the gate that are worth telling: each code's count so far.
+    Denied(u32, Vec<(Deny, u64)>),
     /// The answer to `History`, and the last market event in it.
     History(Vec<Event>, u64),
     /// Everything is stopped and flushed.

@@ -8,11 +8,13 @@
 
 mod account;
 mod body;
+mod denied;
 mod emits;
 mod gauge;
 mod history;
 mod message;
 mod node;
+
 mod seat;
 mod slot;
 mod stops;
@@ -282,6 +284,7 @@ impl Lane {
                 self.offer(key, body, trial, heard_seq, warm_up_events);
             }
             ToLane::Save(key) => self.save(key),
+            ToLane::Metrics(key) => self.show_metrics(key),
             ToLane::RollBack(key) => self.roll_back(key),
             ToLane::Stop(key) => {
                 if let Some(place) = self.place(key) {
@@ -427,6 +430,16 @@ impl Lane {
         }
     }
 
+    /// The gauges of the live generation.
+    fn show_metrics(&mut self, key: u32) {
+        let Some(place) = self.place(key) else { return };
+        let Some(live) = &self.slots[place].live else { return };
+        let metrics = live.guest.metrics();
+        if !metrics.is_empty() {
+            self.reports.push_or_drop(FromLane::Metrics(key, metrics.to_vec()));
+        }
+    }
+
     fn roll_back(&mut self, key: u32) {
         let Some(place) = self.place(key) else { return };
         match self.slots[place].roll_back() {
@@ -465,6 +478,8 @@ impl Lane {
                 let (lines, dropped) = live.guest.take_log();
                 self.reports.push_or_drop(FromLane::Log(slot.key, lines, dropped));
             }
+            let metrics = live.guest.metrics().to_vec();
+            self.reports.push_or_drop(FromLane::Metrics(slot.key, metrics));
             self.reports.push(FromLane::Retired(Retired::Body(live)));
         }
         if let Some(twin) = twin {

@@ -47,6 +47,16 @@ pub(crate) struct SignalNode {
 }
 
 impl Node {
+    /// Whether its guest has logged something.
+    #[inline]
+    pub(crate) fn has_log(&self) -> bool {
+        match &self.kind {
+            Kind::Indicator(node) => node.guest.has_log(),
+            Kind::Signal(node) => node.guest.has_log(),
+            Kind::Down => false,
+        }
+    }
+
     /// Carries the state of the node it replaces, where both keep one and agree on it; otherwise the
     /// new one starts with what its warm-up gave it.
     pub(crate) fn take_over(&mut self, old: &mut Self) {

@@ -152,6 +152,7 @@ impl Slot {
             return Heard::LiveFailed { fault, dead, took_over: None };
         };
         let mut body = twin.body;
+        body.guest.mute(false);
         if body.hear(what, Loan { account: &mut self.account, table }).is_ok() {
             let took_over = Some(body.digest);
             self.show(&body);
@@ -165,8 +166,16 @@ impl Slot {
         Heard::LiveFailed { fault, dead, took_over: None }
     }
 
+    /// Whether one of its guests has logged something.
+    #[inline]
+    pub(crate) fn has_log(&self) -> bool {
+        self.live.as_ref().is_some_and(|live| live.guest.has_log())
+            || self.twin.as_ref().is_some_and(|twin| twin.body.guest.has_log())
+    }
+
     /// Puts a first generation, or one after a fault, in place. Gives back what stood there.
-    pub(crate) fn seat(&mut self, body: Box<Body>) -> Option<Box<Body>> {
+    pub(crate) fn seat(&mut self, mut body: Box<Body>) -> Option<Box<Body>> {
+        body.guest.mute(false);
         self.show(&body);
         self.live.replace(body)
     }
@@ -214,6 +223,7 @@ impl Slot {
                 Carry::NewFailed(fault) => return Err(Offered::NewFailed(fault, body)),
             }
         }
+        body.guest.mute(true);
         let restored = accounts.state_bytes.is_some();
         if let Err(fault) = body.start(restored, true, &mut self.account) {
             return Err(Offered::NewFailed(fault, body));
@@ -266,6 +276,8 @@ impl Slot {
         }
         let mut accounts = twin.accounts;
         std::mem::swap(&mut live, &mut twin.body);
+        live.guest.mute(false);
+        twin.body.guest.mute(true);
         self.show(&live);
         self.live = Some(live);
         accounts.cut_seq = self.market_seq;
@@ -284,7 +296,8 @@ impl Slot {
         if self.twin.as_ref()?.kind != Twinned::Previous {
             return None;
         }
-        let twin = self.twin.take()?;
+        let mut twin = self.twin.take()?;
+        twin.body.guest.mute(false);
         let mut accounts = twin.accounts;
         accounts.verdict = Verdict::RolledBack;
         self.show(&twin.body);

@@ -81,8 +81,13 @@ impl Lane {
             self.commit(place);
         }
         let slot = &mut self.slots[place];
-        if slot.live.as_ref().is_some_and(|live| live.guest.has_log()) {
+        if slot.has_log() {
             self.pass_on_log(place);
+        }
+        let slot = &mut self.slots[place];
+        let refused = slot.account.as_ref().map_or(0, |account| account.denied.total());
+        if refused != slot.gauge.denials.get() {
+            self.show_refusals(place);
         }
         let slot = &mut self.slots[place];
         if slot.twin.as_ref().is_some_and(|twin| twin.left == 0) {
@@ -137,6 +142,8 @@ impl Lane {
         };
         if let Err(fault) = outcome {
             self.node_failed(place, fault);
+        } else if self.nodes[place].has_log() {
+            self.pass_on_node_log(place);
         }
     }
 
@@ -281,7 +288,6 @@ impl Lane {
             }
         });
         slot.gauge.intents.add(intents);
-        slot.gauge.denials.set(account.denials);
         turned_away.into_iter().for_each(|news| self.order_news(news));
     }
 
@@ -373,11 +379,33 @@ impl Lane {
     #[cold]
     pub(super) fn pass_on_log(&mut self, place: usize) {
         let slot = &mut self.slots[place];
-        if let Some(live) = &mut slot.live
-            && live.guest.has_log()
-        {
-            let (lines, dropped) = live.guest.take_log();
+        let twin = slot.twin.as_mut().map(|twin| &mut twin.body);
+        for body in slot.live.iter_mut().chain(twin).filter(|body| body.guest.has_log()) {
+            let (lines, dropped) = body.guest.take_log();
             self.reports.push_or_drop(FromLane::Log(slot.key, lines, dropped));
+        }
+    }
+
+    #[cold]
+    fn pass_on_node_log(&mut self, place: usize) {
+        let (lines, dropped) = match &mut self.nodes[place].kind {
+            Kind::Indicator(node) => node.guest.take_log(),
+            Kind::Signal(node) => node.guest.take_log(),
+            Kind::Down => return,
+        };
+        self.reports.push_or_drop(FromLane::NodeLog(place as u32, lines, dropped));
+    }
+
+    /// The gate has refused something: shows how much, and tells what is worth telling.
+    #[cold]
+    fn show_refusals(&mut self, place: usize) {
+        let slot = &mut self.slots[place];
+        let Some(account) = &mut slot.account else { return };
+        slot.gauge.denials.set(account.denied.total());
+        slot.gauge.last_denial.set(account.denied.last().map_or(0, |deny| deny as u64 + 1));
+        let news = account.denied.take_news();
+        if !news.is_empty() {
+            self.reports.push(FromLane::Denied(slot.key, news));
         }
     }
 

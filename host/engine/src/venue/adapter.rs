@@ -15,7 +15,7 @@ use wickd_sandbox::exchange::nouns::{Listing, Market};
 use wickd_sandbox::exchange::{ExchangeGuest, Said};
 
 use super::convert;
-use crate::events::{Detail, Event, Notice, Notices, SlotEvent, VenueEvent};
+use crate::events::{self, Detail, Event, Notice, Notices, SlotEvent, VenueEvent};
 use crate::intake::Plugin;
 
 /// Calls after a swap during which the previous instance is kept.
@@ -193,12 +193,11 @@ impl Adapter {
         let (label, digest) = (live.plugin.label(), live.plugin.digest);
         let about = |notice: Notice| notice.venue(&self.venue).plugin(&label, digest);
         for line in lines {
-            let event = Event::Log { level: line.level, text: line.text };
-            self.notices.publish(about(Notice::of(event)));
+            self.notices.publish(about(Notice::of(Event::log(line))));
         }
-        if dropped > live.log_dropped {
-            let lines = dropped - live.log_dropped;
-            live.log_dropped = dropped;
+        let before = std::mem::replace(&mut live.log_dropped, dropped);
+        if events::is_worth_telling(before, dropped) {
+            let lines = dropped;
             self.notices.publish(about(Notice::of(SlotEvent::LogDropped { lines })));
         }
     }

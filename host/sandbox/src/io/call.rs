@@ -51,7 +51,7 @@ impl Entry {
         if self.dead {
             let spent = Spent { call, fuel_used: 0, fuel_limit };
             let message = "the instance has failed before and is not entered again";
-            return Err(fault::bad_value(message, &spent, &self.limits, self.store.data()));
+            return Err(fault::bad_value(message, &spent, &self.limits, self.store.data_mut()));
         }
         // Fuel is compiled in, so neither can fail; were one ever to, the call has no fuel.
         let _ = self.store.set_fuel(fuel_limit);
@@ -74,7 +74,7 @@ impl Entry {
         };
         self.fuel_used = fuel_limit - self.store.get_fuel().unwrap_or(fuel_limit).min(fuel_limit);
         let spent = Spent { call, fuel_used: self.fuel_used, fuel_limit };
-        let cell = self.store.data();
+        let cell = self.store.data_mut();
         match outcome {
             Ok(Ok(Ok(answer))) => {
                 self.dead = false;

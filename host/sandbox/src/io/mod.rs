@@ -29,7 +29,6 @@ use crate::bindings::names::wasi::sockets::ip_name_lookup as lookup;
 use crate::bindings::{feed, utility};
 use crate::cell::Cell;
 use crate::guest::{Loaded, Pre};
-use crate::log::LogLine;
 use crate::runtime::Runtime;
 
 use call::Entry;
@@ -252,8 +251,8 @@ macro_rules! guest {
             }
 
             /// What it logged, and how many lines were dropped since it was made.
-            pub fn take_log(&mut self) -> (Vec<LogLine>, u64) {
-                self.entry.store.data_mut().log.take()
+            pub fn take_log(&mut self) -> (Vec<wickd_model::LogLine>, u64) {
+                self.entry.store.data_mut().take_log()
             }
 
             /// Its parameters.
