@@ -117,6 +117,7 @@ impl<H> Cell<H> {
         for (level, line) in self.stdio.take_lines(false) {
             self.log.push(self.now_ns, level, &line);
         }
+        self.log.count_dropped(self.stdio.take_cut());
         self.log.take()
     }
 

