@@ -39,9 +39,7 @@ fn a_plugin_that_loops_while_it_starts_is_refused_and_one_that_starts_is_not() {
 fn limits_of_the_command_line_hold_for_reading_and_for_starting() {
     let dir = tempfile::tempdir().expect("a temporary folder");
     let auditor = guest("auditor");
-    for (limit, step) in
-        [("component_bytes=100000", "read"), ("fuel_per_cold_call=10000", "schema")]
-    {
+    for (limit, step) in [("component_bytes=70000", "read"), ("memory_bytes=65536", "schema")] {
         let (code, lines) = check(dir.path(), &["--limit", limit, &auditor]);
         assert_eq!((code, &lines[0]["step"]), (Some(65), &step.into()), "{lines:?}");
     }

@@ -527,3 +527,18 @@ impl Reading<'_> {
         self.has_place.load(Ordering::Acquire)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_place_to_be_compiled_in_is_passed_into_only_where_nobody_waits_for_it() {
+        let place = Place::default();
+        assert!(place.pass() && !place.pass() && !place.take(), "it is taken once");
+        place.leave();
+        place.waiting.store(1, Ordering::Relaxed);
+        assert!(!place.pass(), "somebody waits");
+        assert!(place.take(), "who waits takes it");
+    }
+}
