@@ -71,7 +71,7 @@ fn claimed(
             code: "request-refused",
             ..lie("ask-elsewhere", perpetual, "no catalogue lists")
         },
-        lie("ask-money", perpetual, "names"),
+        Case { code: "request-refused", ..lie("ask-money", perpetual, "names") },
     ];
     let frames = ["login-order", "login-more", "login-secret"].into_iter().zip(login);
     all.extend(frames.map(|(name, frame)| Case {

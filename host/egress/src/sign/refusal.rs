@@ -155,7 +155,8 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    /// The adapter tried what an honest one never does: nothing it says is to be believed.
+    /// The adapter tried what an honest one never does: nothing it says is to be believed. A word that
+    /// leads money out is none of these, because a venue's own cursor may spell one by chance.
     pub fn is_breach(&self) -> bool {
         matches!(
             self,
@@ -163,7 +164,6 @@ impl Refusal {
                 | Self::Contradicts(_)
                 | Self::Secret { .. }
                 | Self::OpenKey { .. }
-                | Self::MoneyOut { .. }
         )
     }
 }
