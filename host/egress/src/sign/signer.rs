@@ -124,7 +124,12 @@ impl Signer {
     ) -> Result<(), Refusal> {
         let catalogue = class.catalogue();
         let mut fields = made.pairs.clone();
-        fields.extend(catalogue::fields(&made.body).ok_or(Refusal::Json)?);
+        fields.extend(catalogue::fields(&made.body).ok_or_else(|| match draft.order {
+            Some(_) => Refusal::Contradicts(
+                "a field of its body stands twice, or it is no JSON".to_owned(),
+            ),
+            None => Refusal::Json,
+        })?);
         let symbols = draft.order.map(|write| catalogue.symbols(write)).unwrap_or_default();
         let contracts = self.contracts.borrow();
         let order = draft.order.map(|write| Order {

@@ -40,7 +40,7 @@ fn id(asked: &Value) -> Value {
 }
 
 /// The first topic that a subscription asks for a second time: its whole batch is void then.
-fn repeated<'a>(names: &'a [String], is_there: impl Fn(&str) -> bool) -> Option<&'a String> {
+fn repeated(names: &[String], is_there: impl Fn(&str) -> bool) -> Option<&String> {
     let twice = |at: usize, name: &String| names[..at].contains(name);
     let found = names.iter().enumerate().find(|(at, name)| is_there(name) || twice(*at, name));
     found.map(|(_, name)| name)
