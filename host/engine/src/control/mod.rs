@@ -198,6 +198,16 @@ impl Control {
         }
     }
 
+    /// Folders that do not answer hold up the market, and that is told like a file that does.
+    fn tell_of_folders(&mut self) {
+        let waited = self.clock.now_ns().saturating_sub(self.opening.since_ns);
+        if waited > PATIENCE_NS && !self.opening.told {
+            self.opening.told = true;
+            let files = "the folders, which do not answer".to_owned();
+            self.publish(Notice::of(RunEvent::MarketWaits { opens: false, files }));
+        }
+    }
+
     fn take(&mut self, mail: ToControl) {
         match mail {
             ToControl::Admitted(plugin) => self.admitted(plugin),
@@ -221,7 +231,7 @@ impl Control {
         if self.opening.supplied || self.finishing.is_some() {
             return;
         }
-        let Some(awaited) = self.awaited() else { return };
+        let Some(awaited) = self.awaited() else { return self.tell_of_folders() };
         let goes_on = self.source.as_ref().is_some_and(|source| source.stream.is_live());
         let late = self.clock.now_ns().saturating_sub(self.opening.since_ns) > PATIENCE_NS;
         if late && !self.opening.told && !awaited.is_empty() {
