@@ -3,11 +3,13 @@
 //! A question is a function that control's thread runs between two of its own steps, so it sees and
 //! changes one consistent state and nothing needs a lock. The tick path knows nothing of it.
 
+use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Sender, sync_channel};
 use std::time::Duration;
 
 use serde::Serialize;
-use wickd_model::Digest;
+use wickd_model::{Amount, Deny, Digest};
 
 use crate::control::{Control, HeldPlugin, NotApproved, SlotControl, ToControl};
 
@@ -55,10 +57,16 @@ pub struct SlotStatus {
     pub intents: u64,
     /// Intents the gate denied.
     pub denials: u64,
+    /// The code of the last one.
+    pub last_denial: Option<&'static str>,
     /// Fills received.
     pub fills: u64,
     /// Faults of its plugin.
     pub faults: u64,
+    /// Realised and unrealised profit and loss after fees.
+    pub pnl: Amount,
+    /// The gauges its plugin has set.
+    pub metrics: BTreeMap<String, f64>,
 }
 
 impl EngineHandle {
@@ -126,7 +134,10 @@ fn slot_status(slot: &SlotControl) -> SlotStatus {
         events: gauge.events.get(),
         intents: gauge.intents.get(),
         denials: gauge.denials.get(),
+        last_denial: gauge.last_denial().map(Deny::code),
         fills: gauge.fills.get(),
         faults: gauge.faults.get(),
+        pnl: Amount::of(gauge.pnl.load(Ordering::Relaxed), &slot.currency),
+        metrics: standing.metrics,
     }
 }

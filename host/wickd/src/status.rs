@@ -15,7 +15,9 @@ pub(crate) fn show(terminal: &Terminal, state: &StatePath) -> Result<Exit, Failu
         slots.iter().for_each(|slot| terminal.line("slot", slot));
         return Ok(Exit::Ok);
     }
-    let mut rows = table(&["slot", "plugin", "state", "ticks", "orders", "denied", "fills", "why"]);
+    let mut rows = table(&[
+        "slot", "plugin", "state", "ticks", "orders", "denied", "last", "fills", "PnL", "why",
+    ]);
     let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
     let number = |value: &serde_json::Value| grouped(value.as_u64().unwrap_or_default());
     for slot in &slots {
@@ -26,7 +28,9 @@ pub(crate) fn show(terminal: &Terminal, state: &StatePath) -> Result<Exit, Failu
             number(&slot["events"]),
             number(&slot["intents"]),
             number(&slot["denials"]),
+            text(&slot["last_denial"]),
             number(&slot["fills"]),
+            format!("{} {}", text(&slot["pnl"]["amount"]), text(&slot["pnl"]["currency"])),
             text(&slot["why"]),
         ]);
     }
