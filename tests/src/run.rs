@@ -101,6 +101,7 @@ pub fn slot(name: &str, plugin: &str, settings: &[(&str, &str)]) -> SlotPlan {
             backoff_max_ms: 10,
         },
         trial: Trial { shadow_events: 8, probation_events: 8, agree: false },
+        state: Default::default(),
         snapshot_every_ms: 20,
         config: Digest([7; 32]),
     }

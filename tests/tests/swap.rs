@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use wickd_engine::lane::{Trial, Verdict};
 use wickd_engine::market::Speed;
-use wickd_engine::{Detail, Notice, Summary};
+use wickd_engine::{Detail, Notice, StateWish, Summary};
 use wickd_model::{FaultKind, Risk};
 use wickd_tests::{Run, Stage, component_bytes, relabel, slot, synthetic, variant};
 
@@ -155,6 +155,28 @@ fn a_newer_version_that_refuses_the_state_never_trades() {
     assert!(said.text.contains("of version 1 pleases me"), "{}", said.text);
     assert!(said.fix.is_some());
     first_still_trades(run);
+}
+
+#[test]
+fn a_newer_version_that_refuses_the_state_starts_without_it_where_the_operator_says_so() {
+    let mut stage = Stage::new();
+    stage.plan.feeds = vec![synthetic(20_000, None)];
+    stage.plan.speed = Speed::RECORDED;
+    stage.drop_guest("auditor");
+    let mut audit = slot("audit", "auditor", &[]);
+    (audit.trial, audit.state) = (TRIAL, StateWish::WarmUp);
+    stage.plan.slots.push(audit);
+    let mut run = stage.start();
+    run.wait("audit", "seated");
+    run.wait_from(0, "the market", |said| said.code == "market-open");
+    run.stage().drop_guest("refuse-restore");
+    let said = run.wait("audit", "state-left-behind");
+    assert!(said.text.contains("of version 1 pleases me"), "{}", said.text);
+    let swap = run.wait("audit", "swapped");
+    let Some(Detail::Swap(accounts)) = &swap.detail else { panic!("no accounts: {swap:?}") };
+    assert_eq!(accounts.state_bytes, None, "it has none of the state");
+    assert!(swap.text.contains("warmed up with"), "{}", swap.text);
+    run.end();
 }
 
 #[test]

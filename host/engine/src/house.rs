@@ -18,7 +18,7 @@ use wickd_sandbox::{Batch, Runtime, RuntimeError};
 use wickd_store::{AcceptedBytes, Folder, Note, Record, StoreError};
 
 use crate::control::{
-    Acceptance, AcceptedRecord, Control, LaneControl, Opening, Registry, SlotControl, Source,
+    Acceptance, AcceptedRecord, Control, Lag, LaneControl, Opening, Registry, SlotControl, Source,
     Standing, ToControl, currency_of,
 };
 use crate::desk::{Desk, IntentHashes, Outbox};
@@ -183,6 +183,7 @@ impl House {
         let (routes, fills) = (wiring.routes(), tier.fill_ears());
         let (desk, outboxes) = Desk::start(journal, ledger, lanes, stream_id, routes, fills)?;
         let (own, mail) = channel();
+        let (lane_count, resumes) = (lanes, !stream.is_live());
         let started =
             start_lanes(&plan, outboxes, &recovered, &stream, &stores, saved, &mut wiring)?;
         let Started { lanes, threads, taps, slots } = started;
@@ -227,7 +228,10 @@ impl House {
             workers,
             seating: 0,
             opening: Opening::since(clock.now_ns()),
+            lag: Lag::new(lane_count, plan.speed),
+            resumes,
             finishing: None,
+            hurried: false,
         };
         let thread = std::thread::Builder::new().name("control".into());
         let control = thread.spawn(move || control.run())?;
@@ -364,9 +368,17 @@ fn start_lanes(
         let (key, lane) = (stores.key(&slot.name, number), number % lanes.len());
         let saved = saved.remove(&slot.name);
         let (mut setup, control) = set_up_slot(slot, key, lane, plan, recovered, stores, saved);
+        setup.account.resume_orders(
+            &recovered.orders_of(key),
+            &recovered.under_way,
+            stream.start_ts(),
+        );
         wiring.accounts().join(slot, &mut setup.account);
         lanes[lane].send(ToLane::Slot(Box::new(setup)));
         slots.push(control);
+    }
+    for lane in &mut lanes {
+        lane.send(ToLane::Past(stream.past.iter().copied().collect()));
     }
     Ok(Started { lanes, threads, taps, slots })
 }
@@ -399,6 +411,7 @@ fn start_lane(
     for (id, reason) in recovered.cancels.iter().filter(|(id, _)| mine.contains(&id.slot)) {
         venue.cancel(*id, *reason, 0);
     }
+    venue.resume_under_way(&recovered.under_way, |id| mine.contains(&id.slot));
     let parts = LaneParts {
         feed,
         mail,
@@ -410,11 +423,12 @@ fn start_lane(
         accounts: wiring.accounts().joints(),
         waker: waker.clone(),
         start_seq: recovered.cursor,
-        start_ts: stream.first_ts(),
+        start_ts: stream.start_ts(),
     };
     let thread = Lane::start(format!("lane-{number}"), parts)?;
-    let lane = LaneControl::new(mail_in, reports_out, waker.clone());
-    Ok((lane, thread, Tap { ring: feed_in, waker }))
+    let tap = Tap::new(feed_in, waker.clone());
+    let lane = LaneControl::new(mail_in, reports_out, waker, tap.gauge.clone());
+    Ok((lane, thread, tap))
 }
 
 fn set_up_slot(
@@ -440,15 +454,7 @@ fn set_up_slot(
     let limits = slot.limits.over(plan.limits);
     let mut account =
         Account::new(key, &instruments, slot.risk, limits.intents_per_call, last_intent);
-    let orders: Vec<_> = recovered
-        .journal
-        .iter()
-        .filter_map(|record| match record {
-            Record::Intent { order, .. } | Record::Adopted(order) => Some(*order),
-            _ => None,
-        })
-        .filter(|order| order.id.slot == key)
-        .collect();
+    let orders = recovered.orders_of(key);
     let events: Vec<OrderEvent> = recovered
         .journal
         .iter()
@@ -458,6 +464,9 @@ fn set_up_slot(
         })
         .collect();
     account.recover(&orders, &events);
+    if let Some(saved) = &saved {
+        account.restore_timers(&saved.beside.timers);
+    }
     let days = recovered.journal.iter().filter_map(|record| match record {
         Record::Note { slot, note: Note::DayBegan { day, instrument, worth }, .. } => {
             (*slot == key).then_some((*day, *instrument, *worth))
@@ -530,7 +539,11 @@ fn sum_up(slot: &SlotControl, hashes: &IntentHashes) -> SlotSummary {
         faults: gauge.faults.get(),
         pnl: Amount::of(gauge.pnl.load(Ordering::Relaxed), &slot.currency),
         intents_hash: hashes.get(&slot.key).map(|(_, hash)| *hash),
-        state_hash: slot.saved.as_ref().map(|saved| Digest(Sha256::digest(&saved.bytes).into())),
+        state_hash: slot
+            .saved
+            .as_ref()
+            .filter(|saved| saved.state_version > 0)
+            .map(|saved| Digest(Sha256::digest(&saved.bytes).into())),
         metrics: standing.metrics,
         swaps: slot.swaps.clone(),
         last_fault: slot.last_fault.clone(),

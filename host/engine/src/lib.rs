@@ -45,7 +45,7 @@ pub use intake::{
 };
 pub use io::{FeedSummary, Hears, PluginFeedPlan, Post, UtilityPlan, UtilitySummary};
 pub use orders::{AccountStop, PaperConfig, Reached, Stop};
-pub use plan::{Credentials, Plan, RestartPlan, SlotPlan};
+pub use plan::{Credentials, Plan, RestartPlan, SlotPlan, StateWish};
 pub use pump::PumpGauge;
 pub use recover::verify;
 pub use tryout::{sample_instrument, try_plugin};

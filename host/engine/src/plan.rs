@@ -120,10 +120,22 @@ pub struct SlotPlan {
     pub restart: RestartPlan,
     /// How a new version is tried.
     pub trial: Trial,
+    /// What a new version does whose plugin does not take the state of the one before.
+    pub state: StateWish,
     /// How often its state is saved.
     pub snapshot_every_ms: u64,
     /// SHA-256 of everything above, for the provenance of orders.
     pub config: Digest,
+}
+
+/// What becomes of a state that a new version refuses.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum StateWish {
+    /// The new version does not go live; the old one trades on.
+    #[default]
+    Carry,
+    /// The state is left behind, and the new version is warmed up with past events instead.
+    WarmUp,
 }
 
 /// How a failed slot comes back.

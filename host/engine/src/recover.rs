@@ -9,14 +9,14 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
-use wickd_model::{ClientId, Reason, SlotName};
+use wickd_model::{ClientId, Order, Reason, SlotName};
 use wickd_store::{Folder, Journal, Ledger, Record, StoreError, VenueRecord};
 
 use crate::control::Records;
 use crate::events::{Notice, Notices, RunEvent, SlotEvent};
 use crate::house::HouseError;
 use crate::lane::Saved;
-use crate::orders::{live_orders, reconcile};
+use crate::orders::{UnderWay, live_orders, reconcile};
 use crate::plan::Plan;
 use crate::venue::Taken;
 
@@ -27,6 +27,8 @@ pub(crate) struct Recovered {
     pub(crate) truth: Vec<VenueRecord>,
     pub(crate) disputed: Vec<ClientId>,
     pub(crate) cancels: Vec<(ClientId, Reason)>,
+    /// What goes on where it was, between slots and the paper venue.
+    pub(crate) under_way: UnderWay,
     pub(crate) cursor: u64,
     /// Slots that traded an instrument on paper before and are to trade it for real now, or the other
     /// way round: their position would be neither.
@@ -34,6 +36,15 @@ pub(crate) struct Recovered {
 }
 
 impl Recovered {
+    /// Every order of a slot, in the order of the journal.
+    pub(crate) fn orders_of(&self, slot: u32) -> Vec<Order> {
+        let orders = self.journal.iter().filter_map(|record| match record {
+            Record::Intent { order, .. } | Record::Adopted(order) => Some(*order),
+            _ => None,
+        });
+        orders.filter(|order| order.id.slot == slot).collect()
+    }
+
     /// Every order that left for a real venue and was not done when the last run ended.
     pub(crate) fn taken(&self) -> Vec<Taken> {
         let live = live_orders(&self.journal);
@@ -92,6 +103,8 @@ pub fn verify(journal: &Journal, ledger: &Ledger) -> Result<Vec<String>, StoreEr
             findings.push(format!("client id {} was given twice", order.id));
         }
     }
+    // What goes on where it was lacks nothing.
+    let (journal, truth) = UnderWay::find(&journal, &truth).without(&journal, &truth);
     let repairs = reconcile(&journal, &truth);
     findings.extend(repairs.disputed.iter().map(|id| format!("{id}: the two contradict")));
     findings.extend(repairs.journal.iter().map(|record| format!("journal lacks {record:?}")));
@@ -167,6 +180,7 @@ impl Stores {
                     market_seq: snapshot.market_seq,
                     intents: snapshot.intent_counter,
                     bytes: snapshot.bytes,
+                    beside: snapshot.beside,
                 };
                 all.insert(slot.name.clone(), saved);
             }
@@ -190,8 +204,12 @@ impl Stores {
             ..Recovered::default()
         };
         ledger.for_each(|_, record| found.truth.push(record)).map_err(HouseError::Recover)?;
-        let repairs = reconcile(&found.journal, &found.truth);
         let known = ledger.cursor(stream).map_err(HouseError::Recover)?;
+        if known > 0 {
+            found.under_way = UnderWay::find(&found.journal, &found.truth);
+        }
+        let (journal_so_far, truth_so_far) = found.under_way.without(&found.journal, &found.truth);
+        let repairs = reconcile(&journal_so_far, &truth_so_far);
         if !repairs.ledger.is_empty() {
             ledger.append(&repairs.ledger, stream, known).map_err(HouseError::Recover)?;
         }

@@ -35,6 +35,7 @@ const REPORTS: usize = 1 << 16;
 pub struct Rig {
     lane: Lane,
     reports: rtrb::Consumer<FromLane>,
+    gauges: Vec<Arc<Gauge>>,
     _desk: Desk,
     _folder: Folder,
     // The lane's ends of these rings must not look abandoned.
@@ -79,6 +80,7 @@ pub fn prepare(
         on_failure: OnFailure::Keep,
         restart: RestartPlan::default(),
         trial: Trial { shadow_events: 0, probation_events: 0, agree: false },
+        state: Default::default(),
         snapshot_every_ms: u64::MAX,
         config: Digest([0; 32]),
     };
@@ -126,21 +128,24 @@ impl Rig {
             start_seq: 0,
             start_ts: 0,
         });
+        let mut gauges = Vec::new();
         for key in 1..=slots {
             let risk = Risk { losses, ..Risk::default() };
             let mut account = Account::new(key, instruments, risk, 16, 0);
             account.recover(&[bought(key, held)], &[filled(key, held)]);
             account.join(joint.clone(), key as usize - 1, |_| true);
+            let gauge = Arc::new(Gauge::default());
+            gauges.push(gauge.clone());
             let setup = SlotSetup {
                 key,
                 config: Digest([0; 32]),
                 account: Box::new(account),
-                gauge: Gauge::default().into(),
+                gauge: gauge.clone(),
                 on_failure: OnFailure::Keep,
             };
             lane.take(ToLane::Slot(Box::new(setup)));
         }
-        Some(Self { lane, reports, _desk: desk, _folder: folder, _feed, _mail })
+        Some(Self { lane, reports, gauges, _desk: desk, _folder: folder, _feed, _mail })
     }
 
     /// Seats a generation in slot `key`.
@@ -153,14 +158,19 @@ impl Rig {
     pub fn offer(&mut self, key: u32, ready: Ready, shadow_events: u32, probation_events: u32) {
         let trial = Trial { shadow_events, probation_events, agree: false };
         let (heard_seq, warm_up_events) = (0, 0);
-        let body = ready.0;
-        self.lane.take(ToLane::Offer { key, body, trial, heard_seq, warm_up_events });
+        let (body, carry) = (ready.0, true);
+        self.lane.take(ToLane::Offer { key, body, trial, carry, heard_seq, warm_up_events });
     }
 
     /// The tick.
     #[inline]
     pub fn tick(&mut self, event: &Event) {
         self.lane.tick(event);
+    }
+
+    /// What slot `key` shows.
+    pub fn gauge(&self, key: u32) -> &Gauge {
+        &self.gauges[key as usize - 1]
     }
 
     /// Takes the reports and drops them; says how many swaps were among them.

@@ -16,6 +16,8 @@ pub enum FaultKind {
     OutOfFuel,
     /// The call passed its wall-clock deadline.
     Late,
+    /// It used more than its share of a second of its lane.
+    OverShare,
     /// The guest asked for more memory, tables, instances or handles than it may have.
     Memory,
     /// The guest's stack ran over.
@@ -35,6 +37,7 @@ impl FaultKind {
             Self::Panic => "panic",
             Self::OutOfFuel => "out-of-fuel",
             Self::Late => "late",
+            Self::OverShare => "over-share",
             Self::Memory => "memory",
             Self::Stack => "stack",
             Self::Trap => "trap",
@@ -47,8 +50,9 @@ impl FaultKind {
     pub fn hint(self) -> &'static str {
         match self {
             Self::Panic => "the panic text and the backtrace name the place in the plugin",
-            Self::OutOfFuel => "mend the loop, or raise `limits.fuel_per_call`",
-            Self::Late => "do less in one call, or raise `limits.deadline_ms`",
+            Self::OutOfFuel => "mend the loop, or raise the limit the message names",
+            Self::Late => "do less in one call, or raise the limit the message names",
+            Self::OverShare => "do less for each event, or raise `limits.fuel_per_second`",
             Self::Memory => "free what is no longer used, or raise the limit the message names",
             Self::Stack => "the recursion has no end, or is too deep for the guest stack",
             Self::Trap => "the backtrace names the place in the plugin",

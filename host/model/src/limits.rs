@@ -53,6 +53,13 @@ macro_rules! limits {
 limits! {
     /// Work of one hot call, in fuel (about one wasm operator each). A million is under 1 ms.
     fuel_per_call: u64 = 1_000_000, 1_000, 10_000_000_000;
+    /// Work of all calls of one event, in fuel: timers, handlers, news of orders, a snapshot. Four full
+    /// calls; at least two calls' worth whatever is set. Beyond it timers wait for the next event.
+    fuel_per_event: u64 = 4_000_000, 1_000, 10_000_000_000;
+    /// Work of a second of event time, in fuel: a share of the lane. Half of what a core does, which
+    /// no honest plugin comes near; at least one event's worth whatever is set. Beyond it the slot
+    /// hears nothing until the second is over, then for longer, then it is quarantined.
+    fuel_per_second: u64 = 500_000_000, 1_000, 1_000_000_000_000;
     /// Work of one cold call: schema, init, start, save, restore, stop, and a batch.
     fuel_per_cold_call: u64 = 200_000_000, 10_000, 1_000_000_000_000;
     /// Wall clock of one hot call: the backstop behind fuel.
@@ -96,6 +103,16 @@ limits! {
 }
 
 impl Limits {
+    /// Work of all calls of one event: `fuel_per_event`, and room for a timer beside a handler.
+    pub fn event_fuel(&self) -> u64 {
+        self.fuel_per_event.max(self.fuel_per_call.saturating_mul(2))
+    }
+
+    /// Work of a second of event time: `fuel_per_second`, and room for one event.
+    pub fn second_fuel(&self) -> u64 {
+        self.fuel_per_second.max(self.event_fuel())
+    }
+
     /// The same with the room an exchange adapter needs: it reads lists of all markets of a venue,
     /// and frames of a thousand levels, on a thread of its own where milliseconds hold up nobody else.
     pub fn for_adapter(self) -> Self {

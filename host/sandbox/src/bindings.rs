@@ -5,6 +5,7 @@ pub(crate) mod strategy {
     wasmtime::component::bindgen!({
         path: "../../wit",
         world: "strategy",
+        imports: { default: trappable },
         // Recorded talk with a venue spells these nouns in JSON.
         additional_derives: [serde::Serialize, serde::Deserialize],
     });
@@ -14,6 +15,7 @@ pub(crate) mod signal {
     wasmtime::component::bindgen!({
         path: "../../wit",
         world: "signal",
+        imports: { default: trappable },
         with: {
             "wickd:plugin/types": crate::bindings::strategy::wickd::plugin::types,
             "wickd:plugin/params": crate::bindings::strategy::wickd::plugin::params,
@@ -29,6 +31,7 @@ pub(crate) mod indicator {
     wasmtime::component::bindgen!({
         path: "../../wit",
         world: "indicator",
+        imports: { default: trappable },
         with: {
             "wickd:plugin/types": crate::bindings::strategy::wickd::plugin::types,
             "wickd:plugin/params": crate::bindings::strategy::wickd::plugin::params,

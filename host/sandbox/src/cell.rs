@@ -12,6 +12,7 @@ use wickd_model::{
     Deny, InstrumentId, IntentId, Level, Limits, LogLine, OrderRequest, Position, Signal, TsNs,
 };
 
+use crate::cost;
 use crate::log::{Log, Stdio};
 use crate::meter::Meter;
 
@@ -98,6 +99,18 @@ impl<H> Cell<H> {
         let (now_ns, deadline_ms, overtime) = (0, 0, None);
         let metrics = Vec::new();
         Self { host, meter, log, stdio, now_ns, deadline_ms, overtime, clock, metrics, wasi, table }
+    }
+
+    /// The way to everything of WASI, which costs fuel.
+    pub(crate) fn wasi(&mut self) -> &mut Self {
+        self.meter.note(cost::WASI);
+        self
+    }
+
+    /// The way to random numbers, which costs as if as many were asked for as may be.
+    pub(crate) fn wasi_random(&mut self) -> &mut Self {
+        self.meter.note(cost::WASI + self.meter.random_fuel());
+        self
     }
 
     /// Sets the event time of the call to come, for the guest and for its WASI clocks.

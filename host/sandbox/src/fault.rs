@@ -21,6 +21,13 @@ pub(crate) struct Spent {
     pub(crate) call: &'static str,
     pub(crate) fuel_used: u64,
     pub(crate) fuel_limit: u64,
+    /// The limits that bounded its fuel and its time.
+    pub(crate) limits: [&'static str; 2],
+}
+
+impl Spent {
+    /// Those of a call off the tick path.
+    pub(crate) const COLD: [&'static str; 2] = ["fuel_per_cold_call", "cold_deadline_ms"];
 }
 
 pub(crate) fn from_error<H>(
@@ -50,9 +57,14 @@ pub(crate) fn from_error<H>(
         None if said.is_some() => FaultKind::Panic,
         None => FaultKind::BadValue,
     };
-    let message = match limit
-        .filter(|_| !matches!(kind, FaultKind::OutOfFuel | FaultKind::Late | FaultKind::Stack))
-    {
+    let [fuel, deadline] = spent.limits;
+    let limit = match kind {
+        FaultKind::OutOfFuel => Some(fuel),
+        FaultKind::Late => Some(deadline),
+        FaultKind::Stack => None,
+        _ => limit,
+    };
+    let message = match limit {
         Some(limit) => format!("{message}; `limits.{limit}` is {}", value_of(limits, limit)),
         // Without a frame the contexts are all that says where: which export has another type.
         None if trap.is_none() && frames.is_empty() => format!("{error:#}"),

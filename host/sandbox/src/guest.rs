@@ -145,6 +145,35 @@ macro_rules! guest {
                 self.entry.fuel_used()
             }
 
+            /// Another event begins on its lane: its calls until the next one share a budget.
+            #[inline]
+            pub fn begin_event(&mut self) {
+                self.entry.begin_event();
+            }
+
+            /// It has left its lane: its calls hold up nobody any more.
+            pub fn leave_lane(&mut self) {
+                self.entry.leave_lane();
+            }
+
+            /// Fuel that all calls of this event have used.
+            #[inline]
+            pub fn event_fuel_used(&self) -> u64 {
+                self.entry.event_fuel_used()
+            }
+
+            /// Fuel that is left for the calls of this event.
+            #[inline]
+            pub fn event_fuel(&self) -> u64 {
+                self.entry.event_fuel()
+            }
+
+            /// Its limits.
+            #[inline]
+            pub fn limits(&self) -> &Limits {
+                self.entry.limits()
+            }
+
             /// Linear memory now.
             pub fn memory_bytes(&self) -> u64 {
                 self.entry.store.data().meter.memory_bytes

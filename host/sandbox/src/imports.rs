@@ -1,10 +1,13 @@
-//! What a guest's imports do: check, convert, ask the house.
+//! What a guest's imports do: charge, check, convert, ask the host. A call that finds no fuel left for
+//! it ends the guest's call; a denial is an answer.
 
+use wasmtime::Result;
 use wasmtime::component::Linker;
 use wickd_model::{self as model, Level, TsNs};
 
 use crate::bindings::{exchange, indicator, signal, strategy, wit};
 use crate::cell::{Cell, Host};
+use crate::cost;
 use crate::exchange::Staged;
 
 impl<H: Send + 'static> wit::types::Host for Cell<H> {}
@@ -13,11 +16,13 @@ impl<H: Send + 'static> wit::wants::Host for Cell<H> {}
 impl<H: Send + 'static> wit::signals::Host for Cell<H> {}
 
 impl<H: Send + 'static> wit::runtime::Host for Cell<H> {
-    fn now(&mut self) -> TsNs {
-        self.now_ns
+    fn now(&mut self) -> Result<TsNs> {
+        self.meter.charge(cost::CALL)?;
+        Ok(self.now_ns)
     }
 
-    fn log(&mut self, level: wit::runtime::Level, message: String) {
+    fn log(&mut self, level: wit::runtime::Level, message: String) -> Result<()> {
+        self.meter.charge(cost::CALL + cost::LOG + cost::text(message.len()))?;
         let level = match level {
             wit::runtime::Level::Debug => Level::Debug,
             wit::runtime::Level::Info => Level::Info,
@@ -25,56 +30,74 @@ impl<H: Send + 'static> wit::runtime::Host for Cell<H> {
             wit::runtime::Level::Error => Level::Error,
         };
         self.log.push(self.now_ns, level, message.as_bytes());
+        Ok(())
     }
 
-    fn metric(&mut self, name: String, value: f64) {
+    fn metric(&mut self, name: String, value: f64) -> Result<()> {
+        self.meter.charge(cost::CALL + cost::METRIC + cost::text(name.len()))?;
         Cell::metric(self, &name, value);
+        Ok(())
     }
 }
 
 impl<H: Host> wit::inputs::Host for Cell<H> {
-    fn ready(&mut self, handle: u32) -> bool {
-        self.host.input_ready(handle)
+    fn ready(&mut self, handle: u32) -> Result<bool> {
+        self.meter.charge(cost::CALL)?;
+        Ok(self.host.input_ready(handle))
     }
 
-    fn value(&mut self, handle: u32, output: u32) -> f64 {
-        self.host.input_value(handle, output)
+    fn value(&mut self, handle: u32, output: u32) -> Result<f64> {
+        self.meter.charge(cost::CALL)?;
+        Ok(self.host.input_value(handle, output))
     }
 }
 
+/// An answer to a guest, or the code of its denial.
+type Answer<T> = std::result::Result<T, wit::types::DenyCode>;
+
 impl<H: Host> wit::trading::Host for Cell<H> {
-    fn submit(&mut self, order: wit::types::OrderRequest) -> Result<u64, wit::types::DenyCode> {
-        self.host.submit(order.into()).map_err(Into::into)
+    fn submit(&mut self, order: wit::types::OrderRequest) -> Result<Answer<u64>> {
+        self.meter.charge(cost::CALL + cost::ORDER)?;
+        Ok(self.host.submit(order.into()).map_err(Into::into))
     }
 
-    fn cancel(&mut self, intent: u64) -> Result<(), wit::types::DenyCode> {
-        self.host.cancel(intent).map_err(Into::into)
+    fn cancel(&mut self, intent: u64) -> Result<Answer<()>> {
+        self.meter.charge(cost::CALL + cost::ORDER)?;
+        Ok(self.host.cancel(intent).map_err(Into::into))
     }
 
-    fn cancel_all(&mut self) -> u32 {
-        self.host.cancel_all()
+    fn cancel_all(&mut self) -> Result<u32> {
+        self.meter.charge(cost::CALL)?;
+        let cancelled = self.host.cancel_all();
+        self.meter.charge(cost::ORDER * u64::from(cancelled))?;
+        Ok(cancelled)
     }
 
-    fn position_of(&mut self, instrument: u32) -> wit::types::Position {
-        self.host.position(instrument).into()
+    fn position_of(&mut self, instrument: u32) -> Result<wit::types::Position> {
+        self.meter.charge(cost::CALL)?;
+        Ok(self.host.position(instrument).into())
     }
 
-    fn set_timer(&mut self, id: u32, at: TsNs) -> bool {
-        self.host.set_timer(id, at)
+    fn set_timer(&mut self, id: u32, at: TsNs) -> Result<bool> {
+        self.meter.charge(cost::CALL + cost::TIMER)?;
+        Ok(self.host.set_timer(id, at))
     }
 
-    fn clear_timer(&mut self, id: u32) {
+    fn clear_timer(&mut self, id: u32) -> Result<()> {
+        self.meter.charge(cost::CALL + cost::TIMER)?;
         self.host.clear_timer(id);
+        Ok(())
     }
 }
 
 impl<H: Host> signal::wickd::plugin::emitting::Host for Cell<H> {
-    fn emit(&mut self, signal: wit::signals::Signal) -> bool {
+    fn emit(&mut self, signal: wit::signals::Signal) -> Result<bool> {
+        self.meter.charge(cost::CALL + cost::SIGNAL)?;
         let share = 0.0..=1.0;
         // A NaN is in no range, so it ends here too.
         if !share.contains(&signal.strength) || !share.contains(&signal.confidence) {
             self.host.emit_refused();
-            return false;
+            return Ok(false);
         }
         let emitted = model::Signal {
             instrument: signal.instrument,
@@ -88,7 +111,7 @@ impl<H: Host> signal::wickd::plugin::emitting::Host for Cell<H> {
             confidence: signal.confidence,
             valid_until: signal.valid_until,
         };
-        self.host.emit(emitted, self.now_ns)
+        Ok(self.host.emit(emitted, self.now_ns))
     }
 }
 

@@ -11,6 +11,7 @@ mod call;
 mod cell;
 mod compile;
 mod convert;
+mod cost;
 pub mod exchange;
 mod fault;
 mod fitness;

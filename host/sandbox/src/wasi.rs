@@ -1,8 +1,8 @@
 //! WASI as Rust's standard library imports it, linked so that it can do nothing.
 //!
 //! There is no folder, no argument, no variable, no socket; clocks tell event time; random numbers
-//! are seeded. Waiting is a fault: a guest asleep in a host call is stopped by neither fuel nor
-//! epoch.
+//! are seeded. Every call costs fuel. Waiting is a fault: a guest asleep in a host call is stopped by
+//! neither fuel nor epoch.
 
 use wasmtime::component::{HasData, Linker, Resource, ResourceTable};
 use wasmtime::{Result, bail};
@@ -20,26 +20,28 @@ use crate::cell::Cell;
 /// The interfaces of the compute tier. Sockets and HTTP are absent, so they cannot be linked.
 pub(crate) fn link<H: Send + 'static>(l: &mut Linker<Cell<H>>) -> Result<()> {
     type T<H> = Cell<H>;
-    clocks::wall_clock::add_to_linker::<T<H>, WasiClocks>(l, T::clocks)?;
-    clocks::monotonic_clock::add_to_linker::<T<H>, WasiClocks>(l, T::clocks)?;
-    random::random::add_to_linker::<T<H>, WasiRandom>(l, |t| t.ctx().ctx.random())?;
-    random::insecure::add_to_linker::<T<H>, WasiRandom>(l, |t| t.ctx().ctx.random())?;
-    random::insecure_seed::add_to_linker::<T<H>, WasiRandom>(l, |t| t.ctx().ctx.random())?;
-    filesystem::preopens::add_to_linker::<T<H>, WasiFilesystem>(l, T::filesystem)?;
-    sync::filesystem::types::add_to_linker::<T<H>, WasiFilesystem>(l, T::filesystem)?;
-    cli::exit::add_to_linker::<T<H>, WasiCli>(l, T::cli)?;
-    cli::environment::add_to_linker::<T<H>, WasiCli>(l, T::cli)?;
-    cli::stdin::add_to_linker::<T<H>, WasiCli>(l, T::cli)?;
-    cli::stdout::add_to_linker::<T<H>, WasiCli>(l, T::cli)?;
-    cli::stderr::add_to_linker::<T<H>, WasiCli>(l, T::cli)?;
-    cli::terminal_input::add_to_linker::<T<H>, WasiCli>(l, T::cli)?;
-    cli::terminal_output::add_to_linker::<T<H>, WasiCli>(l, T::cli)?;
-    cli::terminal_stdin::add_to_linker::<T<H>, WasiCli>(l, T::cli)?;
-    cli::terminal_stdout::add_to_linker::<T<H>, WasiCli>(l, T::cli)?;
-    cli::terminal_stderr::add_to_linker::<T<H>, WasiCli>(l, T::cli)?;
-    p2::bindings::io::error::add_to_linker::<T<H>, Io>(l, |t| t.ctx().table)?;
-    sync::io::streams::add_to_linker::<T<H>, Io>(l, |t| t.ctx().table)?;
-    sync_poll::add_to_linker::<T<H>, NoWaiting>(l, |t| NeverWait(t.ctx().table))
+    clocks::wall_clock::add_to_linker::<T<H>, WasiClocks>(l, |t| t.wasi().clocks())?;
+    clocks::monotonic_clock::add_to_linker::<T<H>, WasiClocks>(l, |t| t.wasi().clocks())?;
+    random::random::add_to_linker::<T<H>, WasiRandom>(l, |t| t.wasi_random().ctx().ctx.random())?;
+    random::insecure::add_to_linker::<T<H>, WasiRandom>(l, |t| t.wasi_random().ctx().ctx.random())?;
+    random::insecure_seed::add_to_linker::<T<H>, WasiRandom>(l, |t| {
+        t.wasi_random().ctx().ctx.random()
+    })?;
+    filesystem::preopens::add_to_linker::<T<H>, WasiFilesystem>(l, |t| t.wasi().filesystem())?;
+    sync::filesystem::types::add_to_linker::<T<H>, WasiFilesystem>(l, |t| t.wasi().filesystem())?;
+    cli::exit::add_to_linker::<T<H>, WasiCli>(l, |t| t.wasi().cli())?;
+    cli::environment::add_to_linker::<T<H>, WasiCli>(l, |t| t.wasi().cli())?;
+    cli::stdin::add_to_linker::<T<H>, WasiCli>(l, |t| t.wasi().cli())?;
+    cli::stdout::add_to_linker::<T<H>, WasiCli>(l, |t| t.wasi().cli())?;
+    cli::stderr::add_to_linker::<T<H>, WasiCli>(l, |t| t.wasi().cli())?;
+    cli::terminal_input::add_to_linker::<T<H>, WasiCli>(l, |t| t.wasi().cli())?;
+    cli::terminal_output::add_to_linker::<T<H>, WasiCli>(l, |t| t.wasi().cli())?;
+    cli::terminal_stdin::add_to_linker::<T<H>, WasiCli>(l, |t| t.wasi().cli())?;
+    cli::terminal_stdout::add_to_linker::<T<H>, WasiCli>(l, |t| t.wasi().cli())?;
+    cli::terminal_stderr::add_to_linker::<T<H>, WasiCli>(l, |t| t.wasi().cli())?;
+    p2::bindings::io::error::add_to_linker::<T<H>, Io>(l, |t| t.wasi().ctx().table)?;
+    sync::io::streams::add_to_linker::<T<H>, Io>(l, |t| t.wasi().ctx().table)?;
+    sync_poll::add_to_linker::<T<H>, NoWaiting>(l, |t| NeverWait(t.wasi().ctx().table))
 }
 
 struct Io;

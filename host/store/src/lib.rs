@@ -33,5 +33,7 @@ pub use folder::Folder;
 pub use journal::{Journal, Note, Provenance, Record};
 pub use ledger::{Ledger, VenueRecord};
 pub use shelf::{Shelf, Shelved};
-pub use snapshots::{Found, SetAside, Snapshot, SnapshotPut, Snapshots};
+pub use snapshots::{
+    Beside, Found, InputState, MarketName, OpenBar, SetAside, Snapshot, SnapshotPut, Snapshots,
+};
 pub use trust::{Distrust, trusted_path};

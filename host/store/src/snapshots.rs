@@ -37,8 +37,87 @@ pub struct Snapshot {
     pub intent_counter: IntentId,
     /// Journal number of the last order event it had heard.
     pub event_number: u64,
-    /// What `save` returned.
+    /// What `save` returned; nothing where the plugin keeps no state.
     pub bytes: Vec<u8>,
+    /// What belongs to the slot beside it: without these a restart decides differently.
+    pub beside: Beside,
+}
+
+/// What a slot needs beside its plugin's own state to go on as if nothing had been.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Beside {
+    /// Timers that are set: event time and the plugin's own number.
+    pub timers: Vec<(u64, u32)>,
+    /// The shared inputs it reads, and those that they read.
+    pub inputs: Vec<InputState>,
+    /// Bars in progress that it or its inputs wait for.
+    pub bars: Vec<OpenBar>,
+}
+
+/// Which market something is of, by what it is: places in a configuration change.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct MarketName {
+    /// The venue.
+    pub venue: String,
+    /// The symbol there.
+    pub symbol: String,
+    /// Spot or a kind of contract.
+    pub product: String,
+    /// Decimals of prices and sizes that numbers beside it count in.
+    pub scales: (u8, u8),
+}
+
+/// A shared input as it stood.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct InputState {
+    /// The plugin's name.
+    pub plugin: String,
+    /// Of which market.
+    pub market: MarketName,
+    /// From what it is computed, in words.
+    pub source: String,
+    /// Its parameters, in words.
+    pub config: String,
+    /// The author's own version of the state's layout; 0 where it keeps none.
+    pub state_version: u32,
+    /// The instance's count of events.
+    pub seq: u64,
+    /// Whether it had seen its warm-up.
+    pub ready: bool,
+    /// The bits of its latest values.
+    pub values: Vec<u64>,
+    /// What `save` returned.
+    #[serde(with = "hexed")]
+    pub bytes: Vec<u8>,
+}
+
+/// A bar in progress.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct OpenBar {
+    /// Of which market.
+    pub market: MarketName,
+    /// Its length.
+    pub step_secs: u32,
+    /// When it began.
+    pub open_time: u64,
+    /// Open, high, low, close, volume.
+    pub numbers: [i64; 5],
+    /// Trades in it.
+    pub trades: u32,
+}
+
+/// Bytes as text of the head.
+mod hexed {
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub(super) fn serialize<S: Serializer>(bytes: &[u8], to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(&hex::encode(bytes))
+    }
+
+    pub(super) fn deserialize<'d, D: Deserializer<'d>>(from: D) -> Result<Vec<u8>, D::Error> {
+        hex::decode(String::deserialize(from)?).map_err(D::Error::custom)
+    }
 }
 
 impl Snapshot {
@@ -58,6 +137,9 @@ struct Head {
     slot_seq: u64,
     intent_counter: IntentId,
     event_number: u64,
+    /// Version 0.1 wrote nothing beside the state.
+    #[serde(default)]
+    beside: Beside,
 }
 
 /// One snapshot to write.
@@ -211,6 +293,7 @@ fn encode(ordinal: u64, snapshot: &Snapshot) -> Vec<u8> {
         slot_seq: snapshot.slot_seq,
         intent_counter: snapshot.intent_counter,
         event_number: snapshot.event_number,
+        beside: snapshot.beside.clone(),
     })
     .to_string();
     let mut payload = Vec::with_capacity(4 + head.len() + snapshot.bytes.len());
@@ -236,6 +319,7 @@ fn decode(ordinal: u64, sealed: &[u8]) -> Result<Snapshot, String> {
         intent_counter: head.intent_counter,
         event_number: head.event_number,
         bytes: bytes.to_vec(),
+        beside: head.beside,
     })
 }
 
@@ -254,7 +338,23 @@ mod tests {
             intent_counter: 6,
             event_number: 7,
             bytes: market_seq.to_be_bytes().to_vec(),
+            beside: beside(),
         }
+    }
+
+    fn beside() -> Beside {
+        let market =
+            MarketName { venue: "paper".into(), symbol: "A-B".into(), ..MarketName::default() };
+        let input = InputState {
+            plugin: "rsi".into(),
+            market: market.clone(),
+            values: vec![0.1f64.to_bits()],
+            bytes: vec![0, 255, 7],
+            ..InputState::default()
+        };
+        let bar =
+            OpenBar { market, step_secs: 60, numbers: [-1, 2, 3, 4, 5], ..OpenBar::default() };
+        Beside { timers: vec![(u64::MAX, 3)], inputs: vec![input], bars: vec![bar] }
     }
 
     fn put(snapshots: &Snapshots, slot: &str, market_seq: u64) -> Result<(), StoreError> {

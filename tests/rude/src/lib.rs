@@ -36,6 +36,10 @@ pub trait Rude {
     fn tick(at: Stamp) {}
     /// The contract's `on-order`.
     fn on_order(event: OrderEvent) {}
+    /// The contract's `on-timer`.
+    fn on_timer(id: u32, at: TsNs) {}
+    /// The contract's `stop`.
+    fn stop() {}
     /// The contract's `state-version`.
     fn state_version() -> u32 {
         0
@@ -101,7 +105,9 @@ impl<R: Rude> Guest for Component<R> {
         R::on_order(event);
     }
     fn on_signal(_: Heard) {}
-    fn on_timer(_: u32, _: TsNs) {}
+    fn on_timer(id: u32, at: TsNs) {
+        R::on_timer(id, at);
+    }
     fn on_batch(_: Vec<u64>) {}
     fn state_version() -> u32 {
         R::state_version()
@@ -112,7 +118,9 @@ impl<R: Rude> Guest for Component<R> {
     fn restore(version: u32, state: Vec<u8>) -> Result<(), String> {
         R::restore(version, state)
     }
-    fn stop() {}
+    fn stop() {
+        R::stop();
+    }
 }
 
 /// Exports a [`Rude`] type as a component with its `plugin.yaml`. Once per crate.

@@ -18,7 +18,7 @@ use super::slot::Sentence;
 use super::slot::Supervision;
 use crate::events::{self, Detail, InputEvent, Notice, SlotEvent};
 use crate::intake::Plugin;
-use crate::lane::{NODES_MAX, Node, NodeId, NodeKind, Refusals, ToLane, Unemitted};
+use crate::lane::{Count, NODES_MAX, Node, NodeId, NodeKind, Refusals, ToLane, Unemitted};
 use crate::plan::RestartPlan;
 
 /// How deep signals may read signals.
@@ -28,11 +28,11 @@ const DEPTH_MAX: u32 = 4;
 pub(crate) struct NodeControl {
     /// The slots that read it: what any of them does not take, it does not become.
     readers: BTreeSet<SlotName>,
-    plugin: Arc<Plugin>,
+    pub(super) plugin: Arc<Plugin>,
     range: VersionReq,
-    instrument: InstrumentId,
-    source: Source,
-    config: Vec<Entry>,
+    pub(super) instrument: InstrumentId,
+    pub(super) source: Source,
+    pub(super) config: Vec<Entry>,
     supervision: Supervision,
     down: bool,
     /// Its file was removed, and its readers have no values until there is another.
@@ -44,17 +44,36 @@ pub(crate) struct NodeControl {
     /// How many of each kind there have to be for the next notice.
     tell_at: [u64; Unemitted::ALL.len()],
     log_dropped: u64,
+    /// Fuel of all its calls.
+    pub(super) fuel: Arc<Count>,
+}
+
+impl NodeControl {
+    /// Its plugin, for people.
+    pub(super) fn label(&self) -> String {
+        self.plugin.label()
+    }
 }
 
 /// One wish, resolved to a plugin.
-struct Wish {
+pub(super) struct Wish {
     readers: BTreeSet<SlotName>,
-    plugin: Arc<Plugin>,
+    pub(super) plugin: Arc<Plugin>,
     range: VersionReq,
-    config: Vec<Entry>,
-    instrument: InstrumentId,
-    source: Source,
+    pub(super) config: Vec<Entry>,
+    pub(super) instrument: InstrumentId,
+    pub(super) source: Source,
     refusals: Arc<Refusals>,
+}
+
+/// For whom an input is made.
+#[derive(Clone, Copy)]
+struct Reader {
+    lane: usize,
+    /// None where an input is renewed, which carries the state of the one before it.
+    slot: Option<usize>,
+    /// How many inputs stand between.
+    depth: u32,
 }
 
 impl Control {
@@ -65,26 +84,26 @@ impl Control {
         plugin: &Plugin,
         prepared: &Prepared,
     ) -> Result<Box<[NodeId]>, Unprepared> {
-        let (lane, reader) = (self.slots[place].lane, self.slots[place].plan.name.clone());
-        self.nodes_for(lane, &[reader].into(), plugin, &prepared.needs.inputs, 0)
+        let reader = Reader { lane: self.slots[place].lane, slot: Some(place), depth: 0 };
+        let name = self.slots[place].plan.name.clone();
+        self.nodes_for(reader, &[name].into(), plugin, &prepared.needs.inputs)
     }
 
     fn nodes_for(
         &mut self,
-        lane: usize,
+        reader: Reader,
         readers: &BTreeSet<SlotName>,
         asks: &Plugin,
         inputs: &[Input],
-        depth: u32,
     ) -> Result<Box<[NodeId]>, Unprepared> {
-        if depth > DEPTH_MAX {
+        if reader.depth > DEPTH_MAX {
             let what = format!("inputs of inputs go deeper than {DEPTH_MAX}");
             return Err(Unprepared::Missing { what, plugin: None });
         }
         // All wishes first: an input that is missing must not leave others behind, unused.
         let wishes: Result<Vec<Wish>, Unprepared> =
             inputs.iter().map(|input| self.wish(readers, asks, input)).collect();
-        wishes?.into_iter().map(|wish| self.node_for(lane, wish, depth)).collect()
+        wishes?.into_iter().map(|wish| self.node_for(reader, wish)).collect()
     }
 
     fn wish(
@@ -121,7 +140,8 @@ impl Control {
         Ok(Wish { readers, plugin, range, config, instrument, source, refusals })
     }
 
-    fn node_for(&mut self, lane: usize, wish: Wish, depth: u32) -> Result<NodeId, Unprepared> {
+    fn node_for(&mut self, reader: Reader, wish: Wish) -> Result<NodeId, Unprepared> {
+        let lane = reader.lane;
         let known = self.lanes[lane].nodes.iter().position(|node| {
             node.plugin.is_same(&wish.plugin)
                 && !node.is_unloaded
@@ -132,7 +152,10 @@ impl Control {
             self.lanes[lane].nodes[place].readers.extend(wish.readers);
             return Ok(place as NodeId);
         }
-        let node = self.make(lane, &wish, depth)?;
+        let mut node = self.make(reader, &wish)?;
+        if let (Some(slot), None) = (reader.slot, &self.pump) {
+            self.resume_input(slot, &mut node, &wish)?;
+        }
         // Making it may have made its own inputs first, so its number is known only now.
         let id = self.lanes[lane].nodes.len();
         if id == NODES_MAX {
@@ -142,6 +165,7 @@ impl Control {
         let Wish { readers, plugin, range, config, instrument, source, refusals } = wish;
         let supervision = Supervision::new(RestartPlan::default(), id as u64);
         let (down, is_unloaded, log_dropped) = (false, false, 0);
+        let fuel = node.fuel();
         self.lanes[lane].nodes.push(NodeControl {
             readers,
             plugin,
@@ -156,14 +180,15 @@ impl Control {
             refusals,
             tell_at: [1; Unemitted::ALL.len()],
             log_dropped,
+            fuel,
         });
         self.lanes[lane].send(ToLane::Node(id as NodeId, Box::new(node)));
         Ok(id as NodeId)
     }
 
-    fn make(&mut self, lane: usize, wish: &Wish, depth: u32) -> Result<Node, Unprepared> {
+    fn make(&mut self, reader: Reader, wish: &Wish) -> Result<Node, Unprepared> {
         if let Source::Bars(secs) = wish.source {
-            self.lanes[lane].send(ToLane::Bars(wish.instrument, secs));
+            self.want_bars(reader.lane, reader.slot, wish.instrument, secs);
         }
         let kitchen = self.kitchen();
         if wish.plugin.manifest.world == World::Indicator {
@@ -172,12 +197,27 @@ impl Control {
         let (mut node, needs) =
             kitchen.signal(&wish.plugin, &wish.config, wish.instrument, wish.refusals.clone())?;
         let plugin = wish.plugin.clone();
+        let deeper = Reader { depth: reader.depth + 1, ..reader };
         node.guest.host_mut().handles =
-            self.nodes_for(lane, &wish.readers, &plugin, &needs.inputs, depth + 1)?;
+            self.nodes_for(deeper, &wish.readers, &plugin, &needs.inputs)?;
         for (instrument, secs) in node.wants.bars() {
-            self.lanes[lane].send(ToLane::Bars(*instrument, *secs));
+            self.want_bars(reader.lane, reader.slot, *instrument, *secs);
         }
-        Ok(self.kitchen().node(&plugin, NodeKind::Signal(Box::new(node))))
+        let state_version = node.guest.state_version()?;
+        Ok(self.kitchen().node(&plugin, state_version, NodeKind::Signal(Box::new(node))))
+    }
+
+    /// Has a lane build bars, from the one that was in progress when the last run ended.
+    pub(super) fn want_bars(
+        &mut self,
+        lane: usize,
+        slot: Option<usize>,
+        instrument: InstrumentId,
+        secs: u32,
+    ) {
+        let before = slot.filter(|_| self.pump.is_none());
+        let bar = before.and_then(|place| self.bar_in_progress(place, instrument, secs));
+        self.lanes[lane].send(ToLane::Bars(instrument, secs, bar));
     }
 
     /// What all readers of an input take; nothing where they do not agree.
@@ -245,7 +285,7 @@ impl Control {
         node.is_unloaded = true;
         node.supervision.due_ns = None;
         let (label, digest) = (node.plugin.label(), node.plugin.digest);
-        let none = Node { kind: NodeKind::Down, digest, plugin: label.clone() };
+        let none = Node::down(digest, label.clone());
         let readers: Vec<_> = node.readers.iter().map(ToString::to_string).collect();
         self.lanes[lane].send(ToLane::Node(place as NodeId, Box::new(none)));
         let event = InputEvent::Unloaded { readers: readers.join(", ") };
@@ -264,11 +304,12 @@ impl Control {
             source: node.source,
             refusals: node.refusals.clone(),
         };
-        match self.make(lane, &wish, 0) {
+        match self.make(Reader { lane, slot: None, depth: 0 }, &wish) {
             Ok(node) => {
                 let control = &mut self.lanes[lane].nodes[place];
                 (control.plugin, control.down) = (plugin.clone(), false);
                 (control.is_unloaded, control.refused) = (false, None);
+                control.fuel = node.fuel();
                 self.lanes[lane].send(ToLane::Node(place as NodeId, Box::new(node)));
                 let notice =
                     Notice::of(InputEvent::Swapped {}).plugin(plugin.label(), plugin.digest);

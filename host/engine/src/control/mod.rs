@@ -6,9 +6,11 @@
 
 mod acceptance;
 mod inputs;
+mod lag;
 mod opening;
 mod prepare;
 mod registry;
+mod resume;
 mod seating;
 mod slot;
 mod stops;
@@ -29,14 +31,15 @@ use crate::ending::Ending;
 use crate::events::{Notice, Notices, RunEvent};
 use crate::intake::Plugin;
 use crate::io::{BarEars, Worker};
-use crate::lane::{FromLane, ToLane, Waker};
+use crate::lane::{Finish, FromLane, ToLane, Waker};
 use crate::market::Speed;
-use crate::pump::{Pump, Stream, Tap};
+use crate::pump::{Pump, Stream, Tap, TapGauge};
 use crate::venue::Ear;
 
 pub(crate) use acceptance::{Acceptance, Record as AcceptedRecord, resolve};
 pub use acceptance::{HeldPlugin, NotApproved};
 use inputs::NodeControl;
+pub(crate) use lag::Lag;
 pub(crate) use opening::{Opening, Reading};
 pub(crate) use prepare::{Kitchen, Prepared};
 pub(crate) use registry::Registry;
@@ -45,6 +48,9 @@ pub(crate) use slot::{Sentence, SlotControl, Standing, Supervision, currency_of}
 
 /// How often lanes' reports are looked at while nothing else happens.
 const LOOK: Duration = Duration::from_millis(2);
+/// How long lanes work through what is in their rings once somebody waits for the end: a full ring of
+/// quiet ticks takes a tenth of it.
+const DRAIN_WITHIN: Duration = Duration::from_secs(5);
 /// How long a lane may stand still at the end of a run until control goes on without it.
 const FINISH_DEADLINE_NS: u64 = 20_000_000_000;
 
@@ -83,6 +89,7 @@ pub(crate) struct LaneControl {
     /// Who waits for a copy of the history, in the order of the requests.
     pub(crate) awaiting: VecDeque<Pending>,
     pub(crate) finished: bool,
+    pub(crate) gauge: Arc<TapGauge>,
 }
 
 impl LaneControl {
@@ -90,9 +97,10 @@ impl LaneControl {
         mail: rtrb::Producer<ToLane>,
         reports: rtrb::Consumer<FromLane>,
         waker: Waker,
+        gauge: Arc<TapGauge>,
     ) -> Self {
         let (nodes, awaiting) = (Vec::new(), VecDeque::new());
-        Self { mail, reports, waker, nodes, awaiting, finished: false }
+        Self { mail, reports, waker, nodes, awaiting, finished: false, gauge }
     }
 
     /// Hands mail over. A lane takes its mail between any two events, so a full box is a lane that
@@ -154,8 +162,14 @@ pub(crate) struct Control {
     pub(crate) seating: u32,
     /// Which files the market still waits for.
     pub(crate) opening: Opening,
+    /// Who holds a lane that falls behind.
+    pub(crate) lag: Lag,
+    /// The next run goes on in the market where this one ends.
+    pub(crate) resumes: bool,
     /// The run is ending: when the slots last heard something, and how much they had heard.
     pub(crate) finishing: Option<(u64, u64)>,
+    /// Somebody waits for the end.
+    pub(crate) hurried: bool,
 }
 
 impl Control {
@@ -166,7 +180,7 @@ impl Control {
             match self.mail.recv_timeout(LOOK) {
                 Ok(mail) => self.take(mail),
                 Err(RecvTimeoutError::Timeout) => self.mind_the_pump(),
-                Err(RecvTimeoutError::Disconnected) => self.finish(),
+                Err(RecvTimeoutError::Disconnected) => self.finish_soon(),
             }
             self.read_reports();
             self.supply_the_slots();
@@ -177,8 +191,8 @@ impl Control {
             }
         }
         self.tell_refused_signals();
-        if let Some(pump) = self.pump.take() {
-            pump.join();
+        if let Some(pump) = &mut self.pump {
+            pump.end();
         }
         self.slots
     }
@@ -193,7 +207,7 @@ impl Control {
             Ok(mail) => self.take(mail),
             Err(_) => {
                 self.ending.early(Some("pump".to_owned()));
-                self.finish();
+                self.finish_soon();
             }
         }
     }
@@ -216,11 +230,11 @@ impl Control {
             ToControl::Moved { from, to } => self.registry.moved(&from, &to),
             ToControl::FeedsOver => {
                 self.publish(Notice::of(RunEvent::FeedsOver {}));
-                self.finish();
+                self.finish(Finish { within: None, resumes: false });
             }
             ToControl::RollBack(name) => self.roll_back(&name),
             ToControl::Ask(question) => question(self),
-            ToControl::Stop => self.finish(),
+            ToControl::Stop => self.finish_soon(),
         }
     }
 
@@ -290,18 +304,30 @@ impl Control {
         }
     }
 
+    /// Somebody waits for the end: what is in the rings gets a bounded time.
+    fn finish_soon(&mut self) {
+        let finish = Finish { within: Some(DRAIN_WITHIN), resumes: self.resumes };
+        if self.finishing.is_some() && !self.hurried {
+            let finish = Finish { resumes: false, ..finish };
+            self.lanes.iter_mut().for_each(|lane| lane.send(ToLane::Finish(finish)));
+        }
+        self.hurried = true;
+        self.finish(finish);
+    }
+
     /// Stops the pump and asks every lane to bring its slots to their end.
-    fn finish(&mut self) {
+    fn finish(&mut self, finish: Finish) {
         if self.finishing.is_some() {
             return;
         }
         self.ending.begin();
         self.finishing = Some((self.clock.now_ns(), 0));
         self.source = None;
-        if let Some(pump) = &self.pump {
-            pump.stop.store(true, std::sync::atomic::Ordering::Relaxed);
+        // Before the lanes are told: so all of them end at the same event.
+        if let Some(pump) = &mut self.pump {
+            pump.end();
         }
-        self.lanes.iter_mut().for_each(|lane| lane.send(ToLane::Finish));
+        self.lanes.iter_mut().for_each(|lane| lane.send(ToLane::Finish(finish)));
     }
 
     /// Whether every lane has brought its slots to their end. Lanes that still work through what was

@@ -11,7 +11,9 @@ use wickd_policy::yaml::Problem;
 use wickd_sandbox::{IndicatorGuest, Runtime, SignalGuest, StrategyGuest};
 
 use crate::intake::Plugin;
-use crate::lane::{Body, Emits, IndicatorNode, Node, NodeKind, Refusals, Seat, SignalNode, Wants};
+use crate::lane::{
+    Body, Emits, IndicatorNode, InputView, Node, NodeKind, Refusals, Seat, Share, SignalNode, Wants,
+};
 use crate::plan::SlotPlan;
 
 /// Why there is no generation.
@@ -95,7 +97,18 @@ impl Kitchen<'_> {
             &needs.bar_secs,
         );
         let (digest, version) = (plugin.digest, plugin.manifest.version.to_string().into());
-        let body = Body { guest, generation, digest, version, state_version, wants, seq: 0 };
+        let share = Share::new(limits.second_fuel());
+        let body = Body {
+            guest,
+            generation,
+            digest,
+            version,
+            state_version,
+            wants,
+            seq: 0,
+            share,
+            fuel_per_past_event: 0,
+        };
         Ok(Prepared { body: Box::new(body), needs })
     }
 
@@ -132,6 +145,7 @@ impl Kitchen<'_> {
         let made = IndicatorGuest::new(self.runtime, &plugin.loaded, seat, &limits, seed);
         let mut guest = made.ok_or(Unprepared::World("indicator"))??;
         let shape = guest.create(config)?.map_err(Unprepared::Refuses)?;
+        let state_version = guest.state_version()?;
         let node = IndicatorNode {
             guest,
             instrument,
@@ -139,8 +153,10 @@ impl Kitchen<'_> {
             outputs: shape.outputs.len() as u32,
             price_unit: 10f64.powi(-i32::from(of.price_scale)),
             size_unit: 10f64.powi(-i32::from(of.size_scale)),
+            share: Share::new(limits.second_fuel()),
+            fuel: Arc::default(),
         };
-        Ok(self.node(plugin, NodeKind::Indicator(Box::new(node))))
+        Ok(self.node(plugin, state_version, NodeKind::Indicator(Box::new(node))))
     }
 
     /// A signal plugin, before it has been told its own inputs.
@@ -167,10 +183,12 @@ impl Kitchen<'_> {
             needs.trades,
             &needs.bar_secs,
         );
-        Ok((SignalNode { guest, wants, seq: 0 }, needs))
+        let (share, fuel) = (Share::new(limits.second_fuel()), Arc::default());
+        Ok((SignalNode { guest, wants, seq: 0, share, fuel }, needs))
     }
 
-    pub(crate) fn node(&self, plugin: &Plugin, kind: NodeKind) -> Node {
-        Node { kind, digest: plugin.digest, plugin: plugin.label() }
+    pub(crate) fn node(&self, plugin: &Plugin, state_version: u32, kind: NodeKind) -> Node {
+        let (digest, plugin, view) = (plugin.digest, plugin.label(), InputView::default());
+        Node { kind, digest, plugin, state_version, view }
     }
 }

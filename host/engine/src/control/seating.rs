@@ -17,7 +17,7 @@ use super::slot::Running;
 use super::{Control, NotApproved, Reading, resolve};
 use crate::events::{Detail, FileEvent, Notice, SlotEvent};
 use crate::intake::Plugin;
-use crate::lane::{Body, HISTORY_EVENTS, NodeId, ToLane};
+use crate::lane::{Body, HISTORY_EVENTS, NodeId, Saved, ToLane};
 
 /// Times a generation that fell behind its lane is warmed up again.
 const CATCH_UPS_MAX: u32 = 5;
@@ -269,7 +269,7 @@ impl Control {
         let (lane, key) = (self.slots[place].lane, self.slots[place].key);
         let bars: Vec<_> = body.wants.bars().to_vec();
         for (instrument, secs) in bars {
-            self.lanes[lane].send(ToLane::Bars(instrument, secs));
+            self.want_bars(lane, Some(place), instrument, secs);
         }
         let slot = &mut self.slots[place];
         slot.generations += 1;
@@ -279,12 +279,13 @@ impl Control {
         let state_version = body.state_version;
         slot.next.push_back(Running { plugin: plugin.clone(), state_version });
         if let Some(running) = &slot.running {
-            let carries = running.state_version > 0 && body.state_version > 0;
+            let anew = slot.anew == Some(plugin.digest);
+            let carry = running.state_version > 0 && body.state_version > 0 && !anew;
             let trial = slot.plan.trial;
             slot.stand("shadow", format!("{} is on trial", plugin.label()));
-            if carries || needs.warm_up_events == 0 {
+            if carry || needs.warm_up_events == 0 {
                 let (heard_seq, warm_up_events) = (0, 0);
-                let offer = ToLane::Offer { key, body, trial, heard_seq, warm_up_events };
+                let offer = ToLane::Offer { key, body, trial, carry, heard_seq, warm_up_events };
                 self.lanes[lane].send(offer);
                 return;
             }
@@ -292,6 +293,7 @@ impl Control {
         }
         // Nobody is there: start from the last saved state, or from the past, or from nothing.
         let (since, restored) = self.restore(place, &mut body);
+        self.slots[place].restored = restored;
         if self.pump.is_none() {
             return self.seat_before_the_market(place, body, since, restored, needs.warm_up_events);
         }
@@ -304,7 +306,8 @@ impl Control {
     /// Restores the slot's last saved state; says up to which market event it knows everything.
     fn restore(&mut self, place: usize, body: &mut Body) -> (u64, bool) {
         let slot = &self.slots[place];
-        let Some(saved) = slot.saved.as_ref().filter(|_| body.state_version > 0) else {
+        let both_keep = |saved: &&Saved| body.state_version > 0 && saved.state_version > 0;
+        let Some(saved) = slot.saved.as_ref().filter(both_keep) else {
             return (0, false);
         };
         match body.guest.restore(saved.state_version, &saved.bytes) {
@@ -394,8 +397,10 @@ impl Control {
                 self.slots[place].heard_to = head;
                 let Pending { body, restored, warm_up_events, .. } = pending;
                 if self.slots[place].running.is_some() {
-                    let heard_seq = head;
-                    let offer = ToLane::Offer { key, body, trial, heard_seq, warm_up_events };
+                    // Who takes over a state needs no past.
+                    let (heard_seq, carry) = (head, false);
+                    let offer =
+                        ToLane::Offer { key, body, trial, carry, heard_seq, warm_up_events };
                     self.lanes[lane].send(offer);
                 } else {
                     self.seat(place, body, head, restored);

@@ -63,6 +63,10 @@ pub(crate) struct SlotControl {
     pub(crate) heard_to: u64,
     /// The market event at which the last generation failed.
     pub(crate) failed_at: Option<u64>,
+    /// Bytes that refused the state and start without it, as the operator wishes.
+    pub(crate) anew: Option<Digest>,
+    /// The generation on its way, or live, has the saved state.
+    pub(crate) restored: bool,
     /// Times it was too slow for its lane.
     pub(crate) catch_ups: u32,
     /// Log lines the guest lost to its budget.
@@ -126,6 +130,8 @@ impl SlotControl {
             warmed: 0,
             heard_to: 0,
             failed_at: None,
+            anew: None,
+            restored: false,
             catch_ups: 0,
             log_dropped: 0,
             waits_for: None,

@@ -3,13 +3,14 @@
 //! Comes in: reports and the time. Goes out: the next generation, a snapshot on disk, a notice.
 //! Whatever a lane retires is dropped here, where unmapping memory disturbs no tick.
 
-use wickd_model::{Deny, Digest, Fault, LogLine};
+use wickd_model::{Deny, Digest, Fault, FaultKind, LogLine};
 use wickd_store::{Note, Provenance, Snapshot, SnapshotPut};
 
 use super::Control;
 use super::slot::{Running, Sentence};
 use crate::events::{self, Detail, Installed, Notice, RiskEvent, SlotEvent};
-use crate::lane::{Accounts, FromLane, Refusal, Role, Saved, ToLane, Verdict};
+use crate::lane::{Accounts, FromLane, Overuse, Refusal, Role, Saved, Strike, ToLane, Verdict};
+use crate::plan::StateWish;
 
 const NS_PER_MS: u64 = 1_000_000;
 /// How often the gauges that guests set are read.
@@ -35,9 +36,12 @@ impl Control {
                     self.failed(place, role, fault, digest, took_over, market_seq);
                 }
             }
+            FromLane::Overused { key, over } => self.overused(key, &over),
+            FromLane::CutShort(left) => self.cut_short(lane, left),
             FromLane::NodeFault { node, fault } => self.node_failed(lane, node, fault),
-            FromLane::Saved(key, saved) => {
+            FromLane::Saved(key, mut saved, beside) => {
                 if let Some(place) = self.slot_place(key) {
+                    saved.beside = self.named(lane, &beside);
                     self.saved(place, *saved);
                 }
             }
@@ -81,7 +85,7 @@ impl Control {
         let Some(running) = slot.running.clone() else { return };
         slot.last = Some(running.plugin.digest);
         slot.stand("live", "");
-        let restored = slot.saved.is_some() && running.state_version > 0;
+        let restored = slot.restored;
         let installed = Installed::Generation { number: accounts.generation, restored };
         let notice = Notice::of(SlotEvent::Seated { installed })
             .slot(&slot.plan.name)
@@ -153,12 +157,23 @@ impl Control {
         let slot = &mut self.slots[place];
         let next = slot.take_next(digest);
         let lowered = next.as_ref().map(|next| next.plugin.lowered.clone());
-        let label = next.map(|next| next.plugin.label()).unwrap_or_default();
+        let label = next.as_ref().map(|next| next.plugin.label()).unwrap_or_default();
         slot.offered = None;
+        if let (Refusal::State(reason), Some(next)) = (&refusal, &next)
+            && slot.plan.state == StateWish::WarmUp
+            && slot.anew != Some(digest)
+        {
+            slot.anew = Some(digest);
+            let event = SlotEvent::StateLeftBehind { why: reason.clone() };
+            let notice = Notice::of(event).slot(&slot.plan.name).plugin(label, digest);
+            self.publish(notice);
+            return self.supply(place, &next.plugin);
+        }
         let (text, fix) = match &refusal {
             Refusal::State(reason) => (
                 format!("it does not take the state of the one before: {reason}"),
-                "let `restore` accept the older version, or raise the state version",
+                "write a `migrate` for the older state version, or set `swap: {state: warm-up}` to start \
+                 without it",
             ),
             Refusal::Failed(fault) => (fault.to_string(), fault.kind.hint()),
             Refusal::Differs { compared, differed } => (
@@ -250,7 +265,10 @@ impl Control {
         slot.previous = None;
         slot.offered = None;
         slot.next.clear();
-        match slot.supervision.failed(now_ns) {
+        // Who took more than its share three times was told twice.
+        let given_up = fault.kind == FaultKind::OverShare;
+        let sentence = slot.supervision.failed(now_ns);
+        match if given_up { Sentence::Quarantine } else { sentence } {
             Sentence::Restart(wait_ms) => {
                 slot.stand("backoff", format!("{fault}; again in {wait_ms} ms"));
             }
@@ -259,7 +277,11 @@ impl Control {
                 slot.stand("quarantined", fault.to_string());
                 let restart = slot.plan.restart;
                 let (most, secs) = (restart.restarts_max, restart.window_ms / 1000);
-                let why = format!("more than {most} failures within {secs} s");
+                let why = match given_up {
+                    true => fault.to_string(),
+                    false => format!("more than {most} failures within {secs} s"),
+                };
+                slot.supervision.forget();
                 let notice = Notice::of(SlotEvent::Quarantined { why })
                     .slot(&slot.plan.name)
                     .plugin(slot.plan.plugin.as_str(), digest);
@@ -268,6 +290,18 @@ impl Control {
                 self.consider(place);
             }
         }
+    }
+
+    /// A slot took more than its share: it is told what followed, and so is the operator.
+    fn overused(&self, key: u32, over: &Overuse) {
+        let Some(place) = self.slot_place(key) else { return };
+        let event = match over.strike {
+            Strike::Late => SlotEvent::Late { over: *over },
+            Strike::Muted => SlotEvent::Muted { over: *over },
+            // That is a failure, and told as one.
+            Strike::Last => return,
+        };
+        self.publish(Notice::of(event).slot(&self.slots[place].plan.name));
     }
 
     fn stopped(&mut self, key: u32) {
@@ -319,6 +353,7 @@ impl Control {
             intent_counter: saved.intents,
             event_number: 0,
             bytes: saved.bytes.clone(),
+            beside: saved.beside.clone(),
         };
         slot.saved = Some(saved);
         let bytes_max = slot.plan.limits.over(self.limits).state_bytes;
@@ -357,6 +392,7 @@ impl Control {
             }
         }
         self.nodes_come_back(now_ns);
+        self.look_for_lag(std::time::Instant::now());
     }
 
     /// The operator's word: the generation before, while it is warm; else the version before.

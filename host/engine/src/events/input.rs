@@ -20,6 +20,10 @@ events! {
         SignalsRefused { count: u64, why: &'static str } = "signal-refused", [Warn],
             format!("{count} of its signals reached nobody: {why}"),
             fix: "mend the plugin: it may emit what it declared, for its own instrument";
+        /// A shared input does not take the state that was saved, and is warmed up instead.
+        StateRefused { why: String } = "input-state-refused", [Warn],
+            format!("it does not take its saved state ({why}), and is warmed up with past events"),
+            fix: "let `restore` accept the older version";
         /// A shared input failed, and starts again after a wait.
         Failed { fault: Box<Fault>, wait_ms: u64 } = "input-failed", [Warn],
             format!("{fault}; again in {wait_ms} ms"), fix: fault.kind.hint();

@@ -19,6 +19,24 @@ events! {
             fix: "raise the limit of processes (`ulimit -u`), then restart";
         /// Every feed has come to its end.
         FeedsOver {} = "feeds-over", kept [Info], "the feeds have ended";
+        /// A lane is behind the market.
+        LaneLags { lane: usize, waiting: u64, holders: String } = "lane-lags", [Warn],
+            format!("lane {lane} is {waiting} events behind; it is held by {holders}"),
+            fix: "give them less to do, lower their `limits.fuel_per_second`, or set more `lanes`";
+        /// A lane that was behind is not any more.
+        LaneCaughtUp { lane: usize } = "lane-caught-up", [Info],
+            format!("lane {lane} has caught up");
+        /// A lane was so far behind that it missed events; the other lanes missed none.
+        LaneOverflowed { lane: usize, events: u64, holders: String } = "lane-overflowed", [Error],
+            format!(
+                "lane {lane} was full and has missed {events} events so far; its slots were told, the \
+                 other lanes missed none; it is held by {holders}"
+            ),
+            fix: "give them less to do, lower their `limits.fuel_per_second`, or set more `lanes`";
+        /// A lane did not get through its ring in the time that it had at the end.
+        LaneCutShort { lane: usize, left: u64 } = "lane-cut-short", [Warn],
+            format!("lane {lane} was stopped with {left} events still in its ring"),
+            fix: "give its plugins less to do, or more lanes; a replay goes on after them";
         /// A part of the state folder cannot be used, so what it would keep is not kept.
         StateDegraded { part: &'static str, why: String } = "state-degraded", [Error],
             format!("no {part}: {why}"), fix: "mend the disk and restart";

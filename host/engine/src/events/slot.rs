@@ -3,7 +3,7 @@
 use wickd_model::Fault;
 
 use super::events;
-use crate::lane::{Accounts, Role};
+use crate::lane::{Accounts, Overuse, Role};
 
 /// What has gone live.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -84,10 +84,28 @@ events! {
         /// A plugin refuses its parameters, or they do not fit it.
         ConfigRefused { why: String } = "config-refused", [Error], why.as_str(),
             fix: "mend its `config:`";
+        /// A slot has used more than its share of its lane, and gets nothing more in this second.
+        Late { over: Overuse } = "slot-late", [Warn],
+            format!("{}; it gets no more events in this second", over.in_words()),
+            fix: "do less for each event, or raise `limits.fuel_per_second`";
+        /// A slot has done so again, and gets nothing for a while.
+        Muted { over: Overuse } = "slot-muted", [Warn],
+            format!("{}; it gets no events for 10 s of event time", over.in_words()),
+            fix: "do less for each event, or raise `limits.fuel_per_second`";
         /// A plugin does not take the state that was saved, and starts without it.
         StateRefused { why: String } = "state-refused", [Warn],
-            format!("it does not take the saved state ({why}) and starts anew"),
-            fix: "let `restore` accept the older version";
+            format!(
+                "it does not take the saved state ({why}), so it starts without it and is warmed up \
+                 with past events"
+            ),
+            fix: "write a `migrate` for the older state version";
+        /// A new version does not take the state of the one before, and starts without it.
+        StateLeftBehind { why: String } = "state-left-behind", [Warn],
+            format!(
+                "it does not take the state of the one before ({why}): the state is left behind, and \
+                 it is warmed up with past events instead, as `swap.state: warm-up` says"
+            ),
+            fix: "write a `migrate` for the older state version, to carry it";
         /// A saved state was damaged, and was set aside.
         StateDamaged { why: String } = "state-damaged", [Warn],
             format!("a damaged state was set aside: {why}"), fix: "check the disk";

@@ -12,7 +12,9 @@ use wickd_model::{
 };
 
 use super::denied::Denied;
-use crate::orders::{Applied, Book, Call, Joint, OpenOrder, Staged, check, check_cancel};
+use crate::orders::{
+    Applied, Book, Call, Joint, OpenOrder, Sent, Staged, UnderWay, check, check_cancel,
+};
 
 /// Timers a slot may have set.
 const TIMERS_MAX: usize = 64;
@@ -78,6 +80,18 @@ impl Account {
             self.book.apply(event);
         }
         self.book.begin();
+    }
+
+    /// After `recover`: cancels that are still under way, and what counts against the rate at event
+    /// time `now`.
+    pub(crate) fn resume_orders(&mut self, orders: &[Order], under_way: &UnderWay, now: TsNs) {
+        let cancels = under_way.sent.iter().filter_map(|sent| match sent {
+            Sent::Cancel(id, ..) => Some(*id),
+            Sent::Order(_) => None,
+        });
+        cancels.for_each(|id| self.book.resume_cancel(id));
+        let before = orders.iter().map(|order| order.ts_event).filter(|ts| *ts <= now);
+        before.for_each(|ts| self.book.rate.count(ts));
     }
 
     /// After `recover`: what the instruments were worth when days began, as earlier runs wrote it.
@@ -268,6 +282,18 @@ impl Account {
         self.book.on_market(event);
     }
 
+    /// Timers that are set.
+    pub(crate) fn timers(&self) -> &[(TsNs, u32)] {
+        &self.timers
+    }
+
+    /// Before the first event: the timers that were set when the last run ended.
+    pub(crate) fn restore_timers(&mut self, timers: &[(TsNs, u32)]) {
+        timers.iter().take(TIMERS_MAX).for_each(|(at, id)| {
+            self.set_timer(*id, *at);
+        });
+    }
+
     pub(crate) fn set_timer(&mut self, id: u32, at: TsNs) -> bool {
         if self.shadow.is_some() {
             // The live generation has set it, or not; the twin's timers are the slot's.
@@ -287,6 +313,12 @@ impl Account {
             self.timers.retain(|(_, known)| *known != id);
             self.next_timer = self.timers.iter().map(|(at, _)| *at).min().unwrap_or(TsNs::MAX);
         }
+    }
+
+    /// Whether a timer is due by `now`.
+    #[inline]
+    pub(crate) fn has_due_timer(&self, now: TsNs) -> bool {
+        now >= self.next_timer
     }
 
     /// The next timer due by `now`, earliest first, then by id; it is taken.

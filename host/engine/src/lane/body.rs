@@ -10,6 +10,7 @@ use wickd_sandbox::{Batch, StrategyGuest};
 
 use super::account::Account;
 use super::seat::{InputTable, Seat};
+use super::share::Share;
 
 /// A generation.
 pub struct Body {
@@ -24,8 +25,13 @@ pub struct Body {
     pub state_version: u32,
     /// What it wants to hear.
     pub(crate) wants: Wants,
-    /// Number of the last event it heard: gap-free, and carried on with the state.
+    /// Number of the last event it heard: carried on with the state, and gap-free but for events that
+    /// its lane had to skip.
     pub seq: u64,
+    /// What it may use of its lane.
+    pub(crate) share: Share,
+    /// What an event of its last warm-up took.
+    pub(crate) fuel_per_past_event: u64,
 }
 
 /// Which events a guest wants. Whatever it does not want costs one look-up.
@@ -71,6 +77,12 @@ impl Wants {
             Event::Bar(bar) => return self.bars.contains(&(bar.at.instrument, bar.step_secs)),
         };
         self.kinds.get(event.at().instrument as usize).is_some_and(|bits| bits & bit != 0)
+    }
+
+    /// The instruments whose feeds it is told of.
+    pub(crate) fn instruments(&self) -> impl Iterator<Item = InstrumentId> {
+        let told = self.kinds.iter().enumerate().filter(|(_, bits)| **bits & Self::FEED != 0);
+        told.map(|(id, _)| id as InstrumentId)
     }
 
     /// The bars it needs built.
@@ -165,6 +177,21 @@ impl Body {
         outcome
     }
 
+    /// Its last call. What it orders there stays staged in the account, as in any other call.
+    pub(crate) fn stop(&mut self, loan: Loan<'_>) -> Result<(), Box<Fault>> {
+        let seat = self.guest.host_mut();
+        (seat.account, seat.table) = (loan.account.take(), loan.table.take());
+        let outcome = self.guest.stop();
+        let seat = self.guest.host_mut();
+        (*loan.account, *loan.table) = (seat.account.take(), seat.table.take());
+        outcome
+    }
+
+    /// Fuel that catching up with so many events would take, by what it took so far.
+    pub(crate) fn fuel_for(&self, events: u64) -> u64 {
+        events.saturating_mul(self.fuel_per_past_event)
+    }
+
     /// Feeds it the past: no account at hand, so nothing it decides can leave.
     pub fn catch_up(&mut self, events: &[Event], batch: &mut Batch) -> Result<u32, Box<Fault>> {
         self.guest.mute(true);
@@ -174,7 +201,7 @@ impl Body {
     }
 
     fn hear_past(&mut self, events: &[Event], batch: &mut Batch) -> Result<u32, Box<Fault>> {
-        let mut heard = 0;
+        let (mut heard, mut fuel) = (0, 0);
         let mut last = 0;
         batch.clear();
         // A feed's states are of their moment: the past is told as prices only.
@@ -188,6 +215,7 @@ impl Body {
             event.at_mut().seq = self.seq;
             if !batch.push(&event) {
                 self.guest.on_batch(batch, last)?;
+                fuel += self.guest.fuel_used();
                 batch.clear();
                 batch.push(&event);
             }
@@ -196,6 +224,10 @@ impl Body {
         }
         if !batch.is_empty() {
             self.guest.on_batch(batch, last)?;
+            fuel += self.guest.fuel_used();
+        }
+        if heard > 0 {
+            self.fuel_per_past_event = fuel / u64::from(heard);
         }
         Ok(heard)
     }

@@ -28,6 +28,8 @@ pub struct Gauge {
     pub fills: Count,
     /// Faults.
     pub faults: Count,
+    /// Events it did not get: it was muted, or its lane was full.
+    pub skipped: Count,
     /// The live generation; 0 where there is none.
     pub generation: Count,
     /// Linear memory of the live generation.
@@ -51,6 +53,7 @@ impl Default for Gauge {
             last_denial: Count::default(),
             fills: Count::default(),
             faults: Count::default(),
+            skipped: Count::default(),
             generation: Count::default(),
             memory_bytes: Count::default(),
             pnl: AtomicI64::new(0),

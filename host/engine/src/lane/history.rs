@@ -16,6 +16,12 @@ impl History {
         Self { events: Vec::with_capacity(HISTORY_EVENTS), next: 0 }
     }
 
+    /// Forgets everything: what comes next does not follow on it.
+    pub(crate) fn clear(&mut self) {
+        self.events.clear();
+        self.next = 0;
+    }
+
     #[inline]
     pub(crate) fn push(&mut self, event: &Event) {
         if self.events.len() < HISTORY_EVENTS {

@@ -2,15 +2,19 @@
 //! its mail only between two events.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::Serialize;
-use wickd_model::{Cash, Deny, Digest, Event, Fault, InstrumentId};
+use wickd_model::{Bar, Cash, Deny, Digest, Event, Fault, InstrumentId, TsNs};
 use wickd_sandbox::LogLine;
+use wickd_store::Beside;
 
 use super::account::Account;
 use super::body::Body;
 use super::gauge::Gauge;
 use super::node::{Node, NodeId};
+use super::seat::InputView;
+use super::share::Overuse;
 use crate::orders::{AccountStop, Reached};
 
 /// What happens to a slot's open orders and positions when it has nobody to mind them.
@@ -109,14 +113,25 @@ pub struct SlotSetup {
     pub on_failure: OnFailure,
 }
 
+/// How a lane comes to its end.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Finish {
+    /// How long it may work through what is in its ring; without end where nobody waits.
+    pub within: Option<Duration>,
+    /// The next run goes on at the next event, so orders under way stay under way.
+    pub resumes: bool,
+}
+
 /// Control to lane.
 pub enum ToLane {
     /// A slot, empty still.
     Slot(Box<SlotSetup>),
     /// A shared input for place `NodeId`, new or in place of an older generation.
     Node(NodeId, Box<Node>),
-    /// Bars of this instrument and this many seconds are wanted.
-    Bars(InstrumentId, u32),
+    /// Bars of this instrument and this many seconds are wanted; the one in progress, if it is known.
+    Bars(InstrumentId, u32, Option<Bar>),
+    /// What the market did before this run, before its first event.
+    Past(Vec<Event>),
     /// A generation for an empty slot: it has caught up to `heard_seq` and starts at once.
     Seat {
         /// Slot.
@@ -136,6 +151,8 @@ pub enum ToLane {
         body: Box<Body>,
         /// How it is tried.
         trial: Trial,
+        /// Whether it takes over the state of the live one.
+        carry: bool,
         /// Last market event it has heard in its warm-up; 0 where its state is to be carried.
         heard_seq: u64,
         /// Past events it was warmed up with.
@@ -152,7 +169,7 @@ pub enum ToLane {
     /// Copy the last events into this buffer, as many as it has room for.
     History(Vec<Event>),
     /// Stop all slots, flush, end.
-    Finish,
+    Finish(Finish),
 }
 
 /// Whose failure it was.
@@ -182,6 +199,34 @@ pub struct Saved {
     pub market_seq: u64,
     /// Last intent.
     pub intents: u64,
+    /// The state; nothing where the plugin keeps none.
+    pub bytes: Vec<u8>,
+    /// What the slot needs beside it, by name.
+    pub beside: Beside,
+}
+
+/// What a slot needs beside its plugin's state, as its lane knows it.
+#[derive(Clone, Debug, Default)]
+pub struct SavedBeside {
+    /// Timers that are set.
+    pub timers: Vec<(TsNs, u32)>,
+    /// The inputs it reads, and those that they read.
+    pub inputs: Vec<SavedInput>,
+    /// Bars in progress that it or they wait for.
+    pub bars: Vec<Bar>,
+}
+
+/// A shared input as it stands.
+#[derive(Clone, Debug)]
+pub struct SavedInput {
+    /// Its place.
+    pub node: NodeId,
+    /// The plugin's own version of its state; 0 where it keeps none.
+    pub state_version: u32,
+    /// The instance's count of events.
+    pub seq: u64,
+    /// What its readers see.
+    pub(crate) view: InputView,
     /// The state.
     pub bytes: Vec<u8>,
 }
@@ -243,8 +288,15 @@ pub enum FromLane {
         /// What.
         fault: Box<Fault>,
     },
+    /// A slot has used more than its share of the lane.
+    Overused {
+        /// Slot.
+        key: u32,
+        /// How much, and what followed.
+        over: Overuse,
+    },
     /// A snapshot.
-    Saved(u32, Box<Saved>),
+    Saved(u32, Box<Saved>, Box<SavedBeside>),
     /// A generation was seated in an empty slot.
     Seated {
         /// Slot.
@@ -285,6 +337,8 @@ pub enum FromLane {
     Denied(u32, Vec<(Deny, u64)>),
     /// The answer to `History`, and the last market event in it.
     History(Vec<Event>, u64),
+    /// So many events were left in the ring when the time was up.
+    CutShort(u64),
     /// Everything is stopped and flushed.
     Finished,
 }

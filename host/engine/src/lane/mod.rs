@@ -10,12 +10,14 @@ mod account;
 mod body;
 mod denied;
 mod emits;
+mod ends;
 mod gauge;
 mod history;
 mod message;
 mod node;
 
 mod seat;
+mod share;
 mod slot;
 mod stops;
 mod tick;
@@ -35,17 +37,20 @@ pub(crate) use emits::{Emits, Refusals, Unemitted};
 pub use gauge::{Count, Gauge, Spread};
 pub use history::HISTORY_EVENTS;
 pub use message::{
-    Accounts, DayBegan, FromLane, OnFailure, Refusal, Retired, Role, Saved, SlotSetup, ToLane,
-    Trial, Verdict,
+    Accounts, DayBegan, Finish, FromLane, OnFailure, Refusal, Retired, Role, Saved, SavedBeside,
+    SavedInput, SlotSetup, ToLane, Trial, Verdict,
 };
 pub(crate) use node::{IndicatorNode, Kind as NodeKind, SignalNode};
 pub use node::{Node, NodeId};
+pub(crate) use seat::InputView;
 pub use seat::Seat;
+pub(crate) use share::Share;
+pub use share::{Overuse, Strike};
 
 use crate::desk::Outbox;
 use crate::market::BarBuilder;
 use crate::orders::{Joint, PaperVenue};
-use seat::{InputTable, InputView};
+use seat::InputTable;
 use slot::{Offered, Slot, Twinned};
 
 /// Market events between feed and lane: half a second at 100,000 a second. When it is full the feed
@@ -127,7 +132,9 @@ pub(crate) struct Lane {
     batch: Batch,
     now: TsNs,
     seq: u64,
-    finishing: bool,
+    /// Counts events and rounds of news: calls of the same turn share a budget.
+    turn: u64,
+    finishing: Option<Finish>,
 }
 
 /// Reports, with room for what did not fit at once.
@@ -204,15 +211,19 @@ impl Lane {
             batch: Batch::default(),
             now: parts.start_ts,
             seq: parts.start_seq,
-            finishing: false,
+            turn: 0,
+            finishing: None,
         }
     }
 
     fn run(mut self) {
         let mut spins = 0;
-        while !self.finishing {
+        let finish = loop {
             while let Ok(mail) = self.mail.pop() {
                 self.take(mail);
+            }
+            if let Some(finish) = self.finishing.take() {
+                break finish;
             }
             self.hear_news();
             // Not only when there is nothing else to do: a lane behind its feed is never idle.
@@ -224,8 +235,8 @@ impl Lane {
                 }
                 Err(_) => self.idle(&mut spins),
             }
-        }
-        self.finish();
+        };
+        self.finish(finish);
     }
 
     /// Nothing to do: look again a while, then sleep.
@@ -243,59 +254,41 @@ impl Lane {
         self.waker.asleep.store(false, Ordering::SeqCst);
     }
 
-    /// The end: every slot says its last word, the venue answers what is under way, all is durable.
-    fn finish(&mut self) {
-        while let Ok(event) = self.feed.pop() {
-            self.tick(&event);
-        }
-        while let Some(due) = self.venue.next_due().filter(|_| !self.blocked) {
-            self.now = self.now.max(due);
-            self.venue_catches_up();
-        }
-        for place in 0..self.slots.len() {
-            self.save(self.slots[place].key);
-            self.stop(place, false);
-        }
-        self.outbox.settle();
-        self.reports.push(FromLane::Finished);
-        while !self.reports.waiting.is_empty() && !self.reports.ring.is_abandoned() {
-            self.reports.flush();
-            std::thread::yield_now();
-        }
-    }
-
     /// Takes one piece of mail, between two events.
     pub(crate) fn take(&mut self, mail: ToLane) {
         match mail {
             ToLane::Slot(setup) => self.take_slot(Slot::new(*setup)),
             ToLane::Node(id, node) => self.take_node(id, *node),
-            ToLane::Bars(instrument, step_secs) => {
+            ToLane::Bars(instrument, step_secs, in_progress) => {
                 let known = |(id, secs, _): &(_, _, _)| (*id, *secs) == (instrument, step_secs);
                 if !self.bars.iter().any(known)
-                    && let Some(builder) = BarBuilder::new(instrument, step_secs)
+                    && let Some(mut builder) = BarBuilder::new(instrument, step_secs)
                 {
+                    in_progress.into_iter().for_each(|bar| builder.resume(bar));
                     self.bars.push((instrument, step_secs, builder));
                 }
             }
             ToLane::Seat { key, body, heard_seq, restored } => {
                 self.seat(key, body, heard_seq, restored);
             }
-            ToLane::Offer { key, body, trial, heard_seq, warm_up_events } => {
-                self.offer(key, body, trial, heard_seq, warm_up_events);
+            ToLane::Offer { key, body, trial, carry, heard_seq, warm_up_events } => {
+                self.offer(key, body, (trial, carry), heard_seq, warm_up_events);
             }
+            ToLane::Past(events) => self.take_past(&events),
             ToLane::Save(key) => self.save(key),
             ToLane::Metrics(key) => self.show_metrics(key),
             ToLane::RollBack(key) => self.roll_back(key),
             ToLane::Stop(key) => {
                 if let Some(place) = self.place(key) {
                     self.stop(place, true);
+                    self.reports.push(FromLane::Stopped(key));
                 }
             }
             ToLane::History(mut into) => {
                 self.history.copy_latest(&mut into);
                 self.reports.push(FromLane::History(into, self.seq));
             }
-            ToLane::Finish => self.finishing = true,
+            ToLane::Finish(finish) => self.finishing = Some(finish),
         }
     }
 
@@ -306,6 +299,9 @@ impl Lane {
     fn take_node(&mut self, id: NodeId, node: Node) {
         let place = id as usize;
         if place == self.nodes.len() && place < NODES_MAX {
+            if let Some(table) = &mut self.table {
+                table[place] = node.view;
+            }
             self.nodes.push(node);
         } else if let Some(known) = self.nodes.get_mut(place) {
             let mut node = node;
@@ -321,26 +317,19 @@ impl Lane {
     /// Seats a generation in a slot that has none.
     fn seat(&mut self, key: u32, mut body: Box<Body>, heard_seq: u64, restored: bool) {
         let digest = body.digest;
-        let refuse = |refusal, body| FromLane::Refused { key, digest, refusal, body };
         let Some(place) = self.place(key) else {
-            return self.reports.push(refuse(Refusal::NoSlot, Some(body)));
+            return self.refuse(key, Refusal::NoSlot, body);
         };
-        if heard_seq > 0 && heard_seq < self.seq {
-            let Some(missed) = self.history.since(heard_seq) else {
-                let refusal = Refusal::Behind(self.seq - heard_seq);
-                return self.reports.push(refuse(refusal, Some(body)));
-            };
-            let missed: Vec<Event> = missed.copied().collect();
-            if let Err(fault) = body.catch_up(&missed, &mut self.batch) {
-                return self.reports.push(refuse(Refusal::Failed(fault), Some(body)));
-            }
+        body.guest.begin_event();
+        if let Err(refusal) = self.catch_up(&mut body, heard_seq) {
+            return self.refuse(key, refusal, body);
         }
         body.guest.set_now(self.now);
         let slot = &mut self.slots[place];
         let Some(account) = &mut slot.account else { return };
         account.begin(self.now, self.seq, body.generation);
         if let Err(fault) = body.start(restored, false, &mut slot.account) {
-            return self.reports.push(refuse(Refusal::Failed(fault), Some(body)));
+            return self.refuse(key, Refusal::Failed(fault), body);
         }
         let generation = body.generation;
         slot.market_seq = self.seq;
@@ -358,30 +347,23 @@ impl Lane {
         &mut self,
         key: u32,
         mut body: Box<Body>,
-        trial: Trial,
+        (trial, carry): (Trial, bool),
         heard_seq: u64,
         warm_up_events: u64,
     ) {
         let digest = body.digest;
         let Some(place) = self.place(key) else {
-            let refusal = Refusal::NoSlot;
-            return self.reports.push(FromLane::Refused { key, digest, refusal, body: Some(body) });
+            return self.refuse(key, Refusal::NoSlot, body);
         };
         if self.slots[place].live.is_none() {
             return self.seat(key, body, heard_seq, false);
         }
-        if heard_seq > 0 && heard_seq < self.seq {
-            let missed: Option<Vec<Event>> =
-                self.history.since(heard_seq).map(|missed| missed.copied().collect());
-            let refusal = match missed {
-                None => Some(Refusal::Behind(self.seq - heard_seq)),
-                Some(missed) => body.catch_up(&missed, &mut self.batch).err().map(Refusal::Failed),
-            };
-            if let Some(refusal) = refusal {
-                let body = Some(body);
-                return self.reports.push(FromLane::Refused { key, digest, refusal, body });
-            }
+        body.guest.begin_event();
+        if let Err(refusal) = self.catch_up(&mut body, heard_seq) {
+            return self.refuse(key, refusal, body);
         }
+        self.turn += 1;
+        self.slots[place].begin_turn(self.turn);
         // A candidate before this one gives way, and a generation on probation has passed.
         if let Some(twin) = self.slots[place].twin.take() {
             if twin.kind == Twinned::Previous {
@@ -390,7 +372,7 @@ impl Lane {
             }
             self.reports.push(FromLane::Retired(Retired::Body(twin.body)));
         }
-        let refusal = match self.slots[place].offer(body, trial, warm_up_events) {
+        let refusal = match self.slots[place].offer(body, trial, carry, warm_up_events) {
             Ok(()) if trial.shadow_events == 0 => return self.verdict(place),
             Ok(()) => return,
             Err(Offered::Refused(reason, body)) => (Refusal::State(reason), body),
@@ -401,33 +383,31 @@ impl Lane {
             }
         };
         let (refusal, body) = refusal;
+        self.refuse(key, refusal, body);
+    }
+
+    /// Hands a generation back that does not go live.
+    pub(super) fn refuse(&mut self, key: u32, refusal: Refusal, mut body: Box<Body>) {
+        body.guest.leave_lane();
+        let digest = body.digest;
         self.reports.push(FromLane::Refused { key, digest, refusal, body: Some(body) });
     }
 
-    fn save(&mut self, key: u32) {
-        let Some(place) = self.place(key) else { return };
-        match self.slots[place].save() {
-            None => {}
-            Some(Ok(saved)) => self.reports.push(FromLane::Saved(key, Box::new(saved))),
-            Some(Err(fault)) => {
-                let slot = &mut self.slots[place];
-                let Some(dead) = slot.live.take() else { return };
-                let took_over = match slot.twin.take() {
-                    // The twin has heard everything; it goes on alone.
-                    Some(twin) => {
-                        let digest = twin.body.digest;
-                        slot.seat(twin.body);
-                        Some(digest)
-                    }
-                    None => None,
-                };
-                self.tell_fault(place, Role::Live, fault, dead, took_over);
-                if took_over.is_none() {
-                    self.slots[place].gauge.generation.set(0);
-                    self.act_on_orders(place);
-                }
-            }
+    /// Feeds it what came since it was warmed up. By its pace so far that must fit into the budget of
+    /// one event, or it is done again where nobody waits.
+    fn catch_up(&mut self, body: &mut Body, heard_seq: u64) -> Result<(), Refusal> {
+        if heard_seq == 0 || heard_seq >= self.seq {
+            return Ok(());
         }
+        let behind = self.seq - heard_seq;
+        let missed: Vec<Event> = match self.history.since(heard_seq) {
+            Some(missed) if body.fuel_for(behind) <= body.guest.event_fuel() => {
+                missed.copied().collect()
+            }
+            _ => return Err(Refusal::Behind(behind)),
+        };
+        body.catch_up(&missed, &mut self.batch).map_err(Refusal::Failed)?;
+        Ok(())
     }
 
     /// The gauges of the live generation.
@@ -453,42 +433,6 @@ impl Lane {
                 self.reports.push(FromLane::Refused { key, digest, refusal, body: None });
             }
         }
-    }
-
-    /// The plugin's last word; what it stages there is not sent. Then the operator's policy.
-    fn stop(&mut self, place: usize, act: bool) {
-        let slot = &mut self.slots[place];
-        let twin = slot.twin.take();
-        if let Some(mut live) = slot.live.take() {
-            slot.last_digest = live.digest;
-            if let Err(fault) = live.guest.stop() {
-                let (key, role, digest) = (slot.key, Role::Live, live.digest);
-                let (took_over, market_seq) = (None, self.seq);
-                self.reports.push(FromLane::Fault {
-                    key,
-                    role,
-                    fault,
-                    digest,
-                    took_over,
-                    market_seq,
-                });
-            }
-            slot.gauge.generation.set(0);
-            if live.guest.has_log() {
-                let (lines, dropped) = live.guest.take_log();
-                self.reports.push_or_drop(FromLane::Log(slot.key, lines, dropped));
-            }
-            let metrics = live.guest.metrics().to_vec();
-            self.reports.push_or_drop(FromLane::Metrics(slot.key, metrics));
-            self.reports.push(FromLane::Retired(Retired::Body(live)));
-        }
-        if let Some(twin) = twin {
-            self.reports.push(FromLane::Retired(Retired::Body(twin.body)));
-        }
-        if act {
-            self.act_on_orders(place);
-        }
-        self.reports.push(FromLane::Stopped(self.slots[place].key));
     }
 }
 

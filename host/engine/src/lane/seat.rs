@@ -13,7 +13,7 @@ use super::emits::{Emits, Unemitted};
 pub(crate) const OUTPUTS_MAX: usize = 16;
 
 /// The latest of one shared input.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct InputView {
     pub(crate) ready: bool,
     pub(crate) values: [f64; OUTPUTS_MAX],

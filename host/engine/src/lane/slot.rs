@@ -9,13 +9,16 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use wickd_model::{Digest, Fault};
+use wickd_model::{Digest, Fault, FeedState, FeedStatus, Stamp, TsNs};
+
+use wickd_store::Beside;
 
 use super::account::Account;
 use super::body::{Body, Hearing, Loan};
 use super::gauge::Gauge;
 use super::message::{Accounts, OnFailure, Refusal, Role, Saved, SlotSetup, Trial, Verdict};
 use super::seat::InputTable;
+use super::share::{Overuse, Strike};
 
 /// Every how many calls the wall time is taken: two clock reads cost a third of a call.
 const TIME_EVERY_CALLS: u64 = 64;
@@ -39,6 +42,10 @@ pub(crate) struct Slot {
     /// Positions are to be closed once every order is done.
     pub(crate) flattening: bool,
     calls: u64,
+    /// The lane's turn in which it was called last.
+    turn: u64,
+    /// Events skipped since it was called last, for it to be told.
+    skipped: u64,
 }
 
 /// A second generation that hears what the live one hears.
@@ -68,6 +75,8 @@ pub(crate) enum Twinned {
 pub(crate) enum Heard {
     /// Nothing special; intents, if any, are staged in the account.
     Fine,
+    /// The same, and the live generation has used more than its share of the lane.
+    Overused(Overuse),
     /// The live generation failed. `took_over`: the twin with these bytes
     /// is live now and has heard the event.
     LiveFailed { fault: Box<Fault>, dead: Box<Body>, took_over: Option<Digest> },
@@ -89,18 +98,84 @@ impl Slot {
             last_digest: Digest([0; 32]),
             flattening: false,
             calls: 0,
+            turn: 0,
+            skipped: 0,
         }
+    }
+
+    /// Another turn of the lane: all its calls until the next one share a budget.
+    #[inline]
+    pub(crate) fn begin_turn(&mut self, turn: u64) {
+        if self.turn == turn {
+            return;
+        }
+        self.turn = turn;
+        if let Some(live) = &mut self.live {
+            live.guest.begin_event();
+        }
+        if let Some(twin) = &mut self.twin {
+            twin.body.guest.begin_event();
+        }
+    }
+
+    /// Whether the live generation may be called at this event time.
+    #[inline]
+    pub(crate) fn admits(&mut self, now: TsNs) -> bool {
+        self.live.as_mut().is_some_and(|live| live.share.admits(now))
+    }
+
+    /// Whether one more timer leaves a whole call for the event itself.
+    pub(crate) fn has_fuel_for_a_timer(&self) -> bool {
+        self.live.as_ref().is_some_and(|live| {
+            live.guest.event_fuel() >= live.guest.limits().fuel_per_call.saturating_mul(2)
+        })
+    }
+
+    /// So many events are lost to it. It is told before it hears the next one: its own count jumps by
+    /// as many, and the feeds of its instruments were stale and are live again.
+    #[cold]
+    pub(crate) fn skip(&mut self, events: u64) {
+        self.skipped += events;
+        self.gauge.skipped.add(events);
+    }
+
+    /// Whether it has to be told of skipped events.
+    #[inline]
+    pub(crate) fn has_gap(&self) -> bool {
+        self.skipped > 0
+    }
+
+    /// The instruments that are to be told of a gap; the count of the bodies has jumped.
+    #[cold]
+    pub(crate) fn take_gap(&mut self) -> Vec<FeedStatus> {
+        let skipped = std::mem::take(&mut self.skipped);
+        let Some(live) = &mut self.live else { return Vec::new() };
+        live.seq += skipped;
+        if let Some(twin) = &mut self.twin {
+            twin.body.seq += skipped;
+        }
+        let told = |instrument| {
+            let at = Stamp { instrument, ..Stamp::default() };
+            [FeedState::Stale, FeedState::Live].map(|state| FeedStatus { at, state })
+        };
+        live.wants.instruments().flat_map(told).collect()
     }
 
     /// Lets the live generation hear something, then the twin. Staged intents stay in the account
     /// until the caller commits them; those of a call that failed are gone.
     #[inline]
-    pub(crate) fn hear(&mut self, what: &Hearing<'_>, table: &mut Option<InputTable>) -> Heard {
+    pub(crate) fn hear(
+        &mut self,
+        what: &Hearing<'_>,
+        table: &mut Option<InputTable>,
+        now: TsNs,
+    ) -> Heard {
         let Some(live) = &mut self.live else { return Heard::Fine };
         let timed = self.calls.is_multiple_of(TIME_EVERY_CALLS).then(Instant::now);
         self.calls += 1;
         let outcome = live.hear(what, Loan { account: &mut self.account, table });
         let fuel = live.guest.fuel_used();
+        let over = live.share.spend(fuel);
         self.gauge.events.add(1);
         self.gauge.fuel_total.add(fuel);
         self.gauge.fuel_max.raise_to(fuel);
@@ -109,13 +184,39 @@ impl Slot {
             self.show_worth();
         }
         match outcome {
+            Ok(()) if over => self.overused(what, table, now),
             Ok(()) if self.twin.is_none() => Heard::Fine,
-            Ok(()) => self.twin_hears(what, table),
+            Ok(()) => self.twin_hears(what, table, now),
             Err(fault) => self.live_failed(fault, what, table),
         }
     }
 
-    fn twin_hears(&mut self, what: &Hearing<'_>, table: &mut Option<InputTable>) -> Heard {
+    /// The live generation has used more than its share of this second. On probation that is a
+    /// failure at once: the one before it kept its share.
+    #[cold]
+    fn overused(&mut self, what: &Hearing<'_>, table: &mut Option<InputTable>, now: TsNs) -> Heard {
+        let probation = self.twin.as_ref().is_some_and(|twin| twin.kind == Twinned::Previous);
+        let Some(live) = &mut self.live else { return Heard::Fine };
+        let Some(over) = live.share.strike(now) else { return self.twin_hears(what, table, now) };
+        if probation || over.strike == Strike::Last {
+            let fault = over.fault(live.guest.limits(), live.guest.memory_bytes());
+            return self.live_failed(fault, what, table);
+        }
+        match self.twin_hears(what, table, now) {
+            Heard::Fine => Heard::Overused(over),
+            heard => heard,
+        }
+    }
+
+    fn twin_hears(
+        &mut self,
+        what: &Hearing<'_>,
+        table: &mut Option<InputTable>,
+        now: TsNs,
+    ) -> Heard {
+        if self.twin.is_none() {
+            return Heard::Fine;
+        }
         let (Some(mut twin), Some(account)) = (self.twin.take(), &mut self.account) else {
             return Heard::Fine;
         };
@@ -126,6 +227,13 @@ impl Slot {
         twin.compared += u64::from(compared);
         twin.differed += u64::from(differed);
         twin.left = twin.left.saturating_sub(1);
+        // Its second begins here: nobody asks whether a twin may be called.
+        twin.body.share.admits(now);
+        let outcome = outcome.and_then(|()| {
+            let Body { share, guest, .. } = &mut *twin.body;
+            let over = share.spend(guest.fuel_used()).then(|| share.strike(now)).flatten();
+            over.map_or(Ok(()), |over| Err(over.fault(guest.limits(), guest.memory_bytes())))
+        });
         match outcome {
             Ok(()) => {
                 self.twin = Some(twin);
@@ -177,6 +285,7 @@ impl Slot {
     pub(crate) fn seat(&mut self, mut body: Box<Body>) -> Option<Box<Body>> {
         body.guest.mute(false);
         self.show(&body);
+        self.skipped = 0;
         self.live.replace(body)
     }
 
@@ -197,6 +306,7 @@ impl Slot {
         &mut self,
         mut body: Box<Body>,
         trial: Trial,
+        carries: bool,
         warm_up_events: u64,
     ) -> Result<(), Offered> {
         let mut accounts = Accounts {
@@ -208,6 +318,7 @@ impl Slot {
             ..Accounts::default()
         };
         if let Some(live) = &mut self.live
+            && carries
             && body.state_version > 0
             && live.state_version > 0
         {
@@ -304,14 +415,25 @@ impl Slot {
         Some((self.live.replace(twin.body)?, accounts))
     }
 
+    /// The last cold call of the live generation counts too; says where that was too much.
+    #[cold]
+    pub(crate) fn charge(&mut self, now: TsNs) -> Option<Overuse> {
+        let live = self.live.as_mut().filter(|live| live.state_version > 0)?;
+        live.share.admits(now);
+        let fuel = live.guest.fuel_used();
+        self.gauge.fuel_total.add(fuel);
+        live.share.spend(fuel).then(|| live.share.strike(now)).flatten()
+    }
+
     /// The live generation's state for a snapshot.
     pub(crate) fn save(&mut self) -> Option<Result<Saved, Box<Fault>>> {
         let live = self.live.as_mut()?;
-        if live.state_version == 0 {
-            return None;
-        }
         let intents = self.account.as_ref().map_or(0, |account| account.last_intent());
-        let saved = live.guest.save().map(|bytes| Saved {
+        let state = match live.state_version {
+            0 => Ok(Vec::new()),
+            _ => live.guest.save(),
+        };
+        let saved = state.map(|bytes| Saved {
             digest: live.digest,
             version: live.version.clone(),
             state_version: live.state_version,
@@ -319,6 +441,7 @@ impl Slot {
             market_seq: self.market_seq,
             intents,
             bytes,
+            beside: Beside::default(),
         });
         self.gauge.memory_bytes.set(live.guest.memory_bytes());
         Some(saved)

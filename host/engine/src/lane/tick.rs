@@ -9,7 +9,7 @@ use wickd_store::Provenance;
 use super::Lane;
 use super::body::Hearing;
 use super::message::{FromLane, Retired, Role, Verdict};
-use super::node::Kind;
+use super::node::{Kind, Node};
 use super::slot::{Heard, Refused, Slot, Twinned};
 use crate::desk::Outbound;
 use crate::orders::{Applied, Staged};
@@ -22,7 +22,11 @@ impl Lane {
     #[inline]
     pub(crate) fn tick(&mut self, event: &Event) {
         let at = event.at();
-        (self.now, self.seq) = (at.ts_event, at.seq);
+        let missed = at.seq.saturating_sub(self.seq + 1);
+        (self.now, self.seq, self.turn) = (at.ts_event, at.seq, self.turn + 1);
+        if missed > 0 {
+            self.resynchronise(missed);
+        }
         if self.now >= self.accounts.day_ends() {
             self.day_begins();
         }
@@ -67,12 +71,21 @@ impl Lane {
     #[inline]
     fn slot_hears(&mut self, place: usize, what: &Hearing<'_>) {
         let slot = &mut self.slots[place];
+        if !slot.admits(self.now) && !matches!(what, Hearing::Order(_)) {
+            slot.skip(1);
+            return;
+        }
+        if slot.has_gap() {
+            self.tell_gap(place);
+        }
+        let slot = &mut self.slots[place];
         let Some(live) = &slot.live else { return };
         let generation = live.generation;
+        slot.begin_turn(self.turn);
         if let Some(account) = &mut slot.account {
             account.begin(self.now, self.seq, generation);
         }
-        let heard = slot.hear(what, &mut self.table);
+        let heard = slot.hear(what, &mut self.table, self.now);
         if !matches!(heard, Heard::Fine) {
             self.failed(place, heard);
         }
@@ -95,18 +108,54 @@ impl Lane {
         }
     }
 
-    /// At most [`TIMERS_PER_EVENT_MAX`] a slot: a plugin that sets timers in the past gets them at
-    /// the next events, and its neighbours get theirs on time.
+    /// At most [`TIMERS_PER_EVENT_MAX`] a slot, and only as long as a whole call is left for the event
+    /// itself: a plugin that sets timers in the past gets them at the next events, and its neighbours
+    /// get theirs on time. Those of a slot that is muted or has nobody in it wait.
     fn timers(&mut self) {
         for place in 0..self.slots.len() {
-            for _ in 0..TIMERS_PER_EVENT_MAX {
-                let account = self.slots[place].account.as_mut();
-                let Some((id, at)) = account.and_then(|account| account.due_timer(self.now)) else {
-                    break;
-                };
-                self.slot_hears(place, &Hearing::Timer(id, at));
+            let slot = &self.slots[place];
+            if slot.account.as_ref().is_some_and(|account| account.has_due_timer(self.now)) {
+                self.slot_timers(place);
             }
         }
+    }
+
+    fn slot_timers(&mut self, place: usize) {
+        for _ in 0..TIMERS_PER_EVENT_MAX {
+            let slot = &mut self.slots[place];
+            slot.begin_turn(self.turn);
+            if !slot.admits(self.now) || !slot.has_fuel_for_a_timer() {
+                return;
+            }
+            let account = slot.account.as_mut();
+            let Some((id, at)) = account.and_then(|account| account.due_timer(self.now)) else {
+                return;
+            };
+            self.slot_hears(place, &Hearing::Timer(id, at));
+        }
+    }
+
+    /// The lane's ring was full and so many events are not in it: bars and history have a hole, and
+    /// every slot is told.
+    #[cold]
+    fn resynchronise(&mut self, missed: u64) {
+        self.history.clear();
+        self.bars.iter_mut().for_each(|(.., builder)| builder.reset());
+        self.slots.iter_mut().for_each(|slot| slot.skip(missed));
+    }
+
+    /// A slot that missed events hears of it before anything else.
+    #[cold]
+    fn tell_gap(&mut self, place: usize) {
+        for mut status in self.slots[place].take_gap() {
+            status.at = Stamp { instrument: status.at.instrument, ..self.stamp() };
+            self.slot_hears(place, &Hearing::Market(&Event::Feed(status)));
+        }
+    }
+
+    /// Now, of no instrument.
+    fn stamp(&self) -> Stamp {
+        Stamp { instrument: 0, seq: self.seq, ts_event: self.now, ts_init: self.now }
     }
 
     #[inline]
@@ -128,11 +177,11 @@ impl Lane {
     fn node_hears(&mut self, place: usize, event: &Event) {
         let outcome = match &mut self.nodes[place].kind {
             Kind::Indicator(node) => match &mut self.table {
-                Some(table) => node.hear(event, &mut table[place]),
+                Some(table) => node.hear(event, self.now, &mut table[place]),
                 None => Ok(()),
             },
             Kind::Signal(node) => {
-                let outcome = node.hear(event, &mut self.table);
+                let outcome = node.hear(event, self.now, &mut self.table);
                 if !node.emitted().is_empty() {
                     self.pass_on_signals(place);
                 }
@@ -177,11 +226,10 @@ impl Lane {
     }
 
     #[cold]
-    fn node_failed(&mut self, place: usize, fault: Box<wickd_model::Fault>) {
+    pub(super) fn node_failed(&mut self, place: usize, fault: Box<wickd_model::Fault>) {
         let node = &mut self.nodes[place];
-        let dead = std::mem::replace(&mut node.kind, Kind::Down);
-        let dead =
-            super::node::Node { kind: dead, digest: node.digest, plugin: node.plugin.clone() };
+        let down = Node::down(node.digest, node.plugin.clone());
+        let dead = std::mem::replace(node, down);
         if let Some(table) = &mut self.table {
             table[place] = Default::default();
         }
@@ -251,6 +299,7 @@ impl Lane {
     pub(super) fn hear_news(&mut self) {
         for ring in 0..self.news.len() {
             while let Ok(mut event) = self.news[ring].pop() {
+                self.turn += 1;
                 (event.at.seq, event.at.ts_event) = (self.seq, self.now);
                 self.order_news(event);
             }
@@ -329,8 +378,7 @@ impl Lane {
             && let Refused::Differs(twin) | Refused::State(_, twin) | Refused::NewFailed(_, twin) =
                 refused
         {
-            let digest = twin.body.digest;
-            self.reports.push(FromLane::Refused { key, digest, refusal, body: Some(twin.body) });
+            self.refuse(key, refusal, twin.body);
         } else if let Refused::OldFailed { fault, dead, accounts } = refused {
             self.tell_fault(place, Role::Live, fault, dead, Some(accounts.to));
             self.reports.push(FromLane::Swapped(key, *accounts));
@@ -364,6 +412,10 @@ impl Lane {
     fn failed(&mut self, place: usize, heard: Heard) {
         match heard {
             Heard::Fine => {}
+            Heard::Overused(over) => {
+                let key = self.slots[place].key;
+                self.reports.push(FromLane::Overused { key, over });
+            }
             Heard::TwinFailed { fault, dead } => {
                 self.tell_fault(place, Slot::role_of(dead.kind), fault, dead.body, None);
             }

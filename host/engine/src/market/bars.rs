@@ -29,6 +29,22 @@ impl BarBuilder {
         (1..=BAR_SECS_MAX).contains(&step_secs).then_some(builder)
     }
 
+    /// Goes on with a bar in progress; one of another instrument or length is none.
+    pub fn resume(&mut self, open: Bar) {
+        let is_ours = (open.at.instrument, open.step_secs) == (self.instrument, self.step_secs);
+        self.open = is_ours.then_some(open);
+    }
+
+    /// The bar in progress.
+    pub fn in_progress(&self) -> Option<Bar> {
+        self.open
+    }
+
+    /// Forgets the bar in progress: trades of it are missing.
+    pub fn reset(&mut self) {
+        self.open = None;
+    }
+
     /// Event time has come to `now`: the bar that ended by then, stamped with its end as event time
     /// and `now` as arrival. Its `seq` is 0; who delivers it counts. Call it for each event, first.
     pub fn advance(&mut self, now: TsNs) -> Option<Bar> {

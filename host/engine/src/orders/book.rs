@@ -165,6 +165,13 @@ impl Book {
         }
     }
 
+    /// A cancel of this order is on its way since before the restart.
+    pub(crate) fn resume_cancel(&mut self, id: ClientId) {
+        if let Some(place) = self.find(id) {
+            self.orders[place].cancelling = true;
+        }
+    }
+
     /// Starts to count loss and drawdown from here, and lifts the latch: after a restore, and when
     /// the operator says so. Staged orders and the rate window stay.
     pub(crate) fn begin(&mut self) {

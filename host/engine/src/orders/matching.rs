@@ -78,6 +78,11 @@ impl Pit {
         }
     }
 
+    /// The price that an order of `side` takes at.
+    pub(crate) fn touch(&self, side: Side) -> i64 {
+        self.far(side).price
+    }
+
     /// Counts what an order of `side` took.
     pub(crate) fn take(&mut self, side: Side, size: i64) {
         let level = match side {

@@ -16,6 +16,7 @@ mod reconcile;
 #[cfg(test)]
 pub(crate) mod samples;
 mod stops;
+mod under_way;
 
 pub(crate) use book::{Applied, Book, OpenOrder, Staged};
 pub(crate) use gate::{Call, check, check_cancel};
@@ -26,3 +27,4 @@ pub(crate) use paper::PaperVenue;
 pub(crate) use reconcile::{live_orders, reconcile};
 pub(crate) use stops::DAY_NS;
 pub use stops::{Reached, Stop};
+pub(crate) use under_way::{Sent, UnderWay};

@@ -27,6 +27,7 @@ use wickd_model::{
 use wickd_store::VenueRecord;
 
 use super::matching::{PPM, Pit, prints_fill, reaches};
+use super::under_way::{Sent, UnderWay};
 pub(crate) use accounts::Account;
 use accounts::{Accounts, Entry};
 pub use config::PaperConfig;
@@ -69,6 +70,8 @@ pub(crate) struct PaperVenue {
     /// Last intent sent, by slot.
     last_intents: Vec<(u32, IntentId)>,
     last_trade_id: u64,
+    /// Restored fills, until the past market has been fed again.
+    past_fills: Vec<OrderEvent>,
     now: TsNs,
     seq: u64,
     cursor: u64,
@@ -87,6 +90,7 @@ impl PaperVenue {
             accounts: Accounts::new(config.funds),
             last_intents: Vec::new(),
             last_trade_id: 0,
+            past_fills: Vec::new(),
             now: 0,
             seq: 0,
             cursor: 0,
@@ -105,6 +109,7 @@ impl PaperVenue {
                 self.last_trade_id = self.last_trade_id.max(event.trade_id);
                 let Some(place) = find(&self.resting, event.id) else { return };
                 if event.last_size > 0 {
+                    self.past_fills.push(*event);
                     let (side, size, fee) = (event.side, event.last_size, event.fee);
                     let pit = self.pit(event.at.instrument);
                     // A fill's value fitted when it was made.
@@ -124,6 +129,51 @@ impl PaperVenue {
     /// and only set prices when they are fed again.
     pub(crate) fn resume(&mut self, market_seq: u64) {
         self.cursor = market_seq;
+    }
+
+    /// After `resume`: the market before this run again. It sets prices and what our fills have left
+    /// of them; nothing fills.
+    pub(crate) fn on_past(&mut self, events: &[Event]) {
+        let fills = std::mem::take(&mut self.past_fills);
+        for event in events {
+            let at = event.at();
+            (self.now, self.seq) = (self.now.max(at.ts_event), at.seq);
+            let Some(pit) = self.pit_mut(at.instrument) else { continue };
+            match event {
+                Event::Quote(quote) => pit.on_quote(quote),
+                Event::Feed(status) => pit.on_feed(status.state),
+                Event::Trade(_) | Event::Bar(_) => {}
+            }
+            let from = fills.partition_point(|fill| fill.at.seq < at.seq);
+            let until = fills.partition_point(|fill| fill.at.seq <= at.seq);
+            for fill in fills[from..until].iter().filter(|f| f.at.instrument == at.instrument) {
+                // Who filled at another price did not take from the touch.
+                if pit.touch(fill.side) == fill.last_price {
+                    pit.take(fill.side, fill.last_size);
+                }
+            }
+        }
+    }
+
+    /// Takes what was under way when the last run ended, each with the time it was sent at.
+    pub(crate) fn resume_under_way(
+        &mut self,
+        under_way: &UnderWay,
+        belongs: impl Fn(ClientId) -> bool,
+    ) {
+        for sent in under_way.sent.iter().filter(|sent| belongs(sent.id())) {
+            match sent {
+                Sent::Order(order) => {
+                    self.note_intent(order.id);
+                    self.post.send(Message::Order(*order), order.ts_event);
+                }
+                Sent::Cancel(id, reason, ts) => {
+                    self.post.send(Message::Cancel(*id, *reason), *ts);
+                }
+            }
+        }
+        let answers = under_way.answers.iter().filter(|event| belongs(event.id));
+        answers.for_each(|event| self.post.answer(*event));
     }
 
     /// Sends an order decided at event time `now`. Call it only when its intent is durable.

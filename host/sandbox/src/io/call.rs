@@ -49,14 +49,14 @@ impl Entry {
     ) -> Result<R, Box<Fault>> {
         let fuel_limit = self.limits.fuel_per_cold_call;
         if self.dead {
-            let spent = Spent { call, fuel_used: 0, fuel_limit };
+            let spent = Spent { call, fuel_used: 0, fuel_limit, limits: Spent::COLD };
             let message = "the instance has failed before and is not entered again";
             return Err(fault::bad_value(message, &spent, &self.limits, self.store.data_mut()));
         }
         // Fuel is compiled in, so neither can fail; were one ever to, the call has no fuel.
         let _ = self.store.set_fuel(fuel_limit);
         let _ = self.store.fuel_async_yield_interval(Some(YIELD_FUEL));
-        self.store.data_mut().meter.refused = None;
+        self.store.data_mut().meter.begin(fuel_limit);
         self.store.set_epoch_deadline(YIELD_EPOCHS);
         // Until it has returned: a future that is dropped on its way leaves a store that is garbage.
         self.dead = true;
@@ -73,7 +73,7 @@ impl Entry {
             .await
         };
         self.fuel_used = fuel_limit - self.store.get_fuel().unwrap_or(fuel_limit).min(fuel_limit);
-        let spent = Spent { call, fuel_used: self.fuel_used, fuel_limit };
+        let spent = Spent { call, fuel_used: self.fuel_used, fuel_limit, limits: Spent::COLD };
         let cell = self.store.data_mut();
         match outcome {
             Ok(Ok(Ok(answer))) => {

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 use wickd_engine::lane::{OnFailure, Trial};
-use wickd_engine::{RestartPlan, SlotPlan};
+use wickd_engine::{RestartPlan, SlotPlan, StateWish};
 use wickd_model::{
     CASH_SCALE, Digest, Instrument, Limits, LossStops, Mode, PluginName, Risk, SlotName,
 };
@@ -69,7 +69,8 @@ fn slot(node: &Node, house: &House<'_>, problems: &mut Problems) -> Option<SlotP
         [("keep", OnFailure::Keep), ("cancel", OnFailure::Cancel), ("flatten", OnFailure::Flatten)];
     let risk = risk(&of, problems);
     let on_failure = set(&of, "on_failure", OnFailure::Cancel, problems, |n| n.one_of(&failures));
-    let (restart, (trial, snapshot_every_ms)) = (restart(&of, problems), swap(&of, problems));
+    let (restart, (trial, state, snapshot_every_ms)) =
+        (restart(&of, problems), swap(&of, problems));
     let (name, (plugin, range), traded) = (name?, plugin?, traded?);
     let is_real = traded.iter().any(|instrument| house.is_real(instrument.id));
     let accept = accept::accept(&of, is_real, house.development, problems);
@@ -95,6 +96,7 @@ fn slot(node: &Node, house: &House<'_>, problems: &mut Problems) -> Option<SlotP
         on_failure,
         restart,
         trial,
+        state,
         snapshot_every_ms,
     })
 }
@@ -252,11 +254,11 @@ pub(super) fn restart(fields: &Fields<'_>, problems: &mut Problems) -> RestartPl
 }
 
 /// `swap`: how a new version comes to trade, and how often its state is saved.
-fn swap(fields: &Fields<'_>, problems: &mut Problems) -> (Trial, u64) {
-    let known = ["shadow_events", "probation_events", "agree", "snapshot_every_ms"];
+fn swap(fields: &Fields<'_>, problems: &mut Problems) -> (Trial, StateWish, u64) {
+    let known = ["shadow_events", "probation_events", "agree", "state", "snapshot_every_ms"];
     let trial = Trial { shadow_events: 64, probation_events: 1_000, agree: false };
     let opened = fields.get("swap").and_then(|node| Fields::of(node, &known, problems));
-    let Some(of) = opened else { return (trial, SNAPSHOT_EVERY_MS) };
+    let Some(of) = opened else { return (trial, StateWish::Carry, SNAPSHOT_EVERY_MS) };
     let mut events = |key, default| set(&of, key, default, problems, |n| n.integer(0..=1_000_000));
     let trial = Trial {
         shadow_events: events("shadow_events", trial.shadow_events),
@@ -265,5 +267,7 @@ fn swap(fields: &Fields<'_>, problems: &mut Problems) -> (Trial, u64) {
     };
     let every_ms =
         set(&of, "snapshot_every_ms", SNAPSHOT_EVERY_MS, problems, |n| n.integer(10..=3_600_000));
-    (trial, every_ms)
+    let wishes = [("carry", StateWish::Carry), ("warm-up", StateWish::WarmUp)];
+    let state = set(&of, "state", StateWish::Carry, problems, |n| n.one_of(&wishes));
+    (trial, state, every_ms)
 }

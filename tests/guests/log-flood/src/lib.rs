@@ -1,5 +1,5 @@
-//! Logs a thousand long lines a tick. Expected: its budget is kept, the rest is counted and
-//! dropped; the slot lives.
+//! Logs a thousand long lines a tick. Expected: one call has no fuel for so many; with more of it the
+//! log keeps its budget and the rest is counted.
 
 use wickd_rude::{Level, Rude, Stamp, runtime};
 
