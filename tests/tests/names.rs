@@ -138,6 +138,7 @@ fn an_adapter_reaches_nothing_inside_by_a_name_that_turns() {
         streams: Streams { quotes: true, depth: false, trades: false },
         stale_after_ms: 60_000,
         recv_window_ms: 5_000,
+        read_lag_ms: 20_000,
         instruments: vec![0],
     });
     let (_, said) = run(stage, &names, "127.0.0.1");

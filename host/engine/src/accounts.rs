@@ -5,8 +5,9 @@
 
 use std::sync::Arc;
 
-use wickd_model::{InstrumentId, LossStops};
+use wickd_model::{InstrumentId, LossStops, SlotName};
 
+use crate::house::UNASSIGNED;
 use crate::lane::Account;
 use crate::orders::Joint;
 use crate::plan::{Plan, SlotPlan};
@@ -37,9 +38,9 @@ impl SharedAccounts {
     }
 
     /// Gives a slot its place in each account it has instruments of.
-    pub(crate) fn join(&self, slot: &SlotPlan, account: &mut Account) {
+    pub(crate) fn join(&self, slot: &SlotName, account: &mut Account) {
         for (joint, instruments) in &self.all {
-            if let Some(cell) = joint.place(&slot.name) {
+            if let Some(cell) = joint.place(slot) {
                 account.join(joint.clone(), cell, |id| instruments.contains(&id));
             }
         }
@@ -51,6 +52,9 @@ fn account(
     slots: &[SlotPlan],
 ) -> (Arc<Joint>, Vec<InstrumentId>) {
     let trades = |slot: &&SlotPlan| slot.instruments.iter().any(|id| instruments.contains(id));
-    let slots = slots.iter().filter(trades).map(|slot| slot.name.clone()).collect();
+    let named = slots.iter().filter(trades).map(|slot| slot.name.clone());
+    // What no slot owns counts where orders leave for real; on paper there is no such thing.
+    let nobodys = UNASSIGNED.parse().ok().filter(|_| name != PAPER);
+    let slots = named.chain(nobodys).collect();
     (Arc::new(Joint::new(name.to_owned(), losses, slots)), instruments)
 }

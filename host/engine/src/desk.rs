@@ -15,7 +15,7 @@ use std::thread::Thread;
 use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
-use wickd_model::{ClientId, Digest, Order, OrderEvent, Reason, TsNs};
+use wickd_model::{Adjustment, ClientId, Digest, Order, OrderEvent, Reason, TsNs};
 use wickd_store::{Journal, Ledger, Provenance, Record, StoreError, VenueRecord};
 
 use crate::io::FillEars;
@@ -42,6 +42,8 @@ pub(crate) enum Outbound {
     Venue(VenueRecord),
     /// What the venue said to us.
     Event(OrderEvent),
+    /// A position that changed without an order.
+    Adjust(Adjustment),
 }
 
 /// How far the desk is with one lane.
@@ -306,6 +308,7 @@ impl Work {
                 commit.venue.push(record);
             }
             Outbound::Event(event) => commit.events.push(Record::Event(event)),
+            Outbound::Adjust(adjustment) => commit.events.push(Record::Adjusted(adjustment)),
         }
     }
 

@@ -13,7 +13,7 @@ use std::thread::JoinHandle;
 
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
-use wickd_model::{Amount, Digest, OrderEvent, SlotName};
+use wickd_model::{Amount, Digest, Mode, Risk, SlotName};
 use wickd_sandbox::{Batch, Runtime, RuntimeError};
 use wickd_store::{AcceptedBytes, Folder, Note, Record, StoreError};
 
@@ -24,13 +24,13 @@ use crate::control::{
 use crate::desk::{Desk, IntentHashes, Outbox};
 use crate::edges::Edges;
 use crate::ending::Ending;
-use crate::events::{AuditQueue, AuditWriter, Notice, Notices, RunEvent, Subscription};
+use crate::events::{AuditQueue, AuditWriter, Notice, Notices, OwnedEvent, RunEvent, Subscription};
 use crate::handle::EngineHandle;
 use crate::intake::{Admission, Intake};
 use crate::io::{FeedSummary, Tier, UtilitySummary};
 use crate::lane::{
-    Account, Accounts, FEED_EVENTS, Gauge, Lane, LaneParts, MAIL_ENTRIES, Saved, SlotSetup, ToLane,
-    Waker,
+    Account, Accounts, FEED_EVENTS, Gauge, Lane, LaneParts, MAIL_ENTRIES, OnFailure, Saved,
+    SlotSetup, ToLane, Waker,
 };
 use crate::market::FeedError;
 use crate::orders::PaperVenue;
@@ -41,6 +41,8 @@ use crate::venue::{Running, Start, WireError, Wiring};
 
 /// Notices under way to whoever started the run.
 const SCREEN_NOTICES_MAX: usize = 4096;
+/// The slot without a plugin that owns what no other slot owns.
+pub const UNASSIGNED: &str = "unassigned";
 
 /// The house does not start.
 #[derive(Debug, thiserror::Error)]
@@ -140,8 +142,8 @@ pub struct SlotSummary {
     pub last_denial: Option<&'static str>,
     pub fills: u64,
     pub faults: u64,
-    /// Realised and unrealised profit and loss after fees.
-    pub pnl: Amount,
+    /// Realised and unrealised profit and loss after fees; none where it is not known.
+    pub pnl: Option<Amount>,
     /// SHA-256 over every committed intent, in order.
     pub intents_hash: Option<Digest>,
     /// SHA-256 of the last saved state.
@@ -168,6 +170,9 @@ impl House {
         let audit = audit.write(stores.audit.take(), &notices)?;
         let stream_id = stream_id(&plan);
         let saved = stores.saved(&plan, &notices);
+        if !plan.slots.is_empty() && !plan.has_loss_stop() {
+            notices.publish(Notice::of(OwnedEvent::NoLossStop {}));
+        }
         let mut wiring = Wiring::new(&plan);
         let recovered = stores.recover(stream_id, &saved, wiring.live(), &notices)?;
         let stream = match wiring.market() {
@@ -187,6 +192,10 @@ impl House {
         let started =
             start_lanes(&plan, outboxes, &recovered, &stream, &stores, saved, &mut wiring)?;
         let Started { lanes, threads, taps, slots } = started;
+        let unassigned = stores.unassigned();
+        let mut names: BTreeMap<u32, String> =
+            slots.iter().map(|slot| (slot.key, slot.plan.name.to_string())).collect();
+        names.insert(unassigned, UNASSIGNED.to_owned());
         let (ears, market, taken) = (wiring.ears(), wiring.publishes(), recovered.taken());
         let venues = wiring.start(Start {
             plan: &plan,
@@ -196,6 +205,10 @@ impl House {
             lanes: slots.iter().map(|slot| (slot.key, slot.lane)).collect(),
             house: stores.house(),
             taken,
+            slots: names,
+            unassigned,
+            owned: recovered.owned(&plan.instruments),
+            last_intents: recovered.last_intents(),
         })?;
         let bars = tier.bar_ears(&plan.instruments);
         let (tier, workers) = tier.start(&plan, market, &runtime, &edges, &notices)?;
@@ -213,6 +226,7 @@ impl House {
             limits: plan.limits,
             notices: notices.clone(),
             clock: clock.clone(),
+            jumps: Default::default(),
             lanes,
             slots,
             records: stores.records,
@@ -363,6 +377,10 @@ fn start_lanes(
         threads.push(thread);
         taps.push(tap);
     }
+    if wiring.live().contains(&true) {
+        let setup = unassigned(plan, recovered, stores, wiring);
+        lanes[0].send(ToLane::Slot(Box::new(setup)));
+    }
     let mut slots = Vec::new();
     for (number, slot) in plan.slots.iter().enumerate() {
         let (key, lane) = (stores.key(&slot.name, number), number % lanes.len());
@@ -373,7 +391,8 @@ fn start_lanes(
             &recovered.under_way,
             stream.start_ts(),
         );
-        wiring.accounts().join(slot, &mut setup.account);
+        setup.account.clear(wiring.clearances());
+        wiring.accounts().join(&slot.name, &mut setup.account);
         lanes[lane].send(ToLane::Slot(Box::new(setup)));
         slots.push(control);
     }
@@ -431,6 +450,28 @@ fn start_lane(
     Ok((lane, thread, tap))
 }
 
+/// What no slot owns is owned by a slot without a plugin: shown, and counted in the account's stops.
+fn unassigned(plan: &Plan, recovered: &Recovered, stores: &Stores, wiring: &Wiring) -> SlotSetup {
+    let key = stores.unassigned();
+    let live = plan.instruments.iter().filter(|of| wiring.live()[of.id as usize]);
+    let instruments: Vec<_> = live.cloned().collect();
+    let last = stores.journal.as_ref().and_then(|journal| journal.last_intent(key).ok());
+    let risk = Risk { mode: Mode::ReduceOnly, ..Risk::default() };
+    let mut account = Account::new(key, &instruments, risk, 1, last.unwrap_or(0));
+    recovered.fill(key, &mut account);
+    account.clear(wiring.clearances());
+    if let Ok(name) = UNASSIGNED.parse() {
+        wiring.accounts().join(&name, &mut account);
+    }
+    SlotSetup {
+        key,
+        config: Digest([0; 32]),
+        account: Box::new(account),
+        gauge: Arc::default(),
+        on_failure: OnFailure::Keep,
+    }
+}
+
 fn set_up_slot(
     slot: &SlotPlan,
     key: u32,
@@ -454,16 +495,7 @@ fn set_up_slot(
     let limits = slot.limits.over(plan.limits);
     let mut account =
         Account::new(key, &instruments, slot.risk, limits.intents_per_call, last_intent);
-    let orders = recovered.orders_of(key);
-    let events: Vec<OrderEvent> = recovered
-        .journal
-        .iter()
-        .filter_map(|record| match record {
-            Record::Event(event) if event.id.slot == key => Some(*event),
-            _ => None,
-        })
-        .collect();
-    account.recover(&orders, &events);
+    recovered.fill(key, &mut account);
     if let Some(saved) = &saved {
         account.restore_timers(&saved.beside.timers);
     }
@@ -537,7 +569,7 @@ fn sum_up(slot: &SlotControl, hashes: &IntentHashes) -> SlotSummary {
         last_denial: gauge.last_denial().map(wickd_model::Deny::code),
         fills: gauge.fills.get(),
         faults: gauge.faults.get(),
-        pnl: Amount::of(gauge.pnl.load(Ordering::Relaxed), &slot.currency),
+        pnl: gauge.known_pnl().map(|pnl| Amount::of(pnl, &slot.currency)),
         intents_hash: hashes.get(&slot.key).map(|(_, hash)| *hash),
         state_hash: slot
             .saved

@@ -22,6 +22,7 @@ mod io;
 pub mod lane;
 pub mod market;
 mod orders;
+mod owned;
 mod plan;
 mod pump;
 mod recover;
@@ -39,12 +40,13 @@ pub use edges::Edges;
 pub use events::{Detail, Event, Notice, Severity};
 pub use fitness::{Unfit, try_machine};
 pub use handle::{ANSWER_WAIT, EngineHandle, SlotStatus, Unanswered};
-pub use house::{House, HouseError, SlotShow, SlotSummary, Summary};
+pub use house::{House, HouseError, SlotShow, SlotSummary, Summary, UNASSIGNED};
 pub use intake::{
     Admission, Cost, Description, Plugin, Refusal, describe, read_component, reading_budget_s,
 };
 pub use io::{FeedSummary, Hears, PluginFeedPlan, Post, UtilityPlan, UtilitySummary};
-pub use orders::{AccountStop, PaperConfig, Reached, Stop};
+pub use orders::{AccountStop, Left, PaperConfig, Reached, Stop, Why};
+pub use owned::{Owned, Owner, Refused};
 pub use plan::{Credentials, Plan, RestartPlan, SlotPlan, StateWish};
 pub use pump::PumpGauge;
 pub use recover::verify;

@@ -83,6 +83,15 @@ impl Plan {
     }
 }
 
+impl Plan {
+    /// Whether any slot or account has a loss stop.
+    pub(crate) fn has_loss_stop(&self) -> bool {
+        let venues = self.venues.iter().map(|venue| venue.losses);
+        let slots = self.slots.iter().map(|slot| slot.risk.losses);
+        venues.chain(slots).chain([self.paper_losses]).any(|losses| losses.is_set())
+    }
+}
+
 /// Where the keys are. They are read once, at the start, and stay at the edge.
 #[derive(Clone, Debug, Default)]
 pub enum Credentials {

@@ -9,16 +9,21 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
-use wickd_model::{ClientId, Order, Reason, SlotName};
+use wickd_model::{
+    CASH_SCALE, ClientId, Instrument, InstrumentId, IntentId, Order, Reason, SlotName,
+};
 use wickd_store::{Folder, Journal, Ledger, Record, StoreError, VenueRecord};
 
 use crate::control::Records;
 use crate::events::{Notice, Notices, RunEvent, SlotEvent};
-use crate::house::HouseError;
-use crate::lane::Saved;
+use crate::house::{HouseError, UNASSIGNED};
+use crate::lane::{Account, Saved};
 use crate::orders::{UnderWay, live_orders, reconcile};
 use crate::plan::Plan;
-use crate::venue::Taken;
+use crate::venue::{Fine, Taken, units};
+
+/// Its number where there is no journal to give it one, and no order leaves.
+const UNASSIGNED_ELSE: usize = 1 << 20;
 
 /// What was found on disk.
 #[derive(Default)]
@@ -72,6 +77,59 @@ impl Recovered {
             }
         }
         open.into_values().collect()
+    }
+
+    /// A slot's orders, fills and adjustments, in the journal's order of each.
+    pub(crate) fn fill(&self, key: u32, account: &mut Account) {
+        let (mut orders, mut events, mut adjusted) = (Vec::new(), Vec::new(), Vec::new());
+        for record in &self.journal {
+            match record {
+                Record::Intent { order, .. } | Record::Adopted(order) if order.id.slot == key => {
+                    orders.push(*order);
+                }
+                Record::Event(event) if event.id.slot == key => events.push(*event),
+                Record::Adjusted(of) if of.slot == key => adjusted.push(*of),
+                _ => {}
+            }
+        }
+        account.recover(&orders, &events, &adjusted);
+    }
+
+    /// What the fills and adjustments of live instruments add up to, by slot and instrument: of slots
+    /// that are not configured any more as well.
+    pub(crate) fn owned(&self, instruments: &[Instrument]) -> BTreeMap<(u32, InstrumentId), Fine> {
+        let live = live_orders(&self.journal);
+        let mut owned: BTreeMap<(u32, InstrumentId), Fine> = BTreeMap::new();
+        let scale = |id: InstrumentId| instruments.get(id as usize).map(|of| of.size_scale);
+        for record in &self.journal {
+            match record {
+                Record::Event(event) if event.last_size > 0 && live.contains(&event.id) => {
+                    let Some(scale) = scale(event.at.instrument) else { continue };
+                    let amount = units(event.side.sign() * event.last_size, scale)
+                        - units(event.fee_base, CASH_SCALE);
+                    *owned.entry((event.id.slot, event.at.instrument)).or_default() += amount;
+                }
+                Record::Adjusted(of) => {
+                    let Some(scale) = scale(of.instrument) else { continue };
+                    let amount = units(of.size, scale) + units(of.rest, CASH_SCALE);
+                    *owned.entry((of.slot, of.instrument)).or_default() += amount;
+                }
+                _ => {}
+            }
+        }
+        owned
+    }
+
+    /// The greatest number that each slot has given an order.
+    pub(crate) fn last_intents(&self) -> BTreeMap<u32, IntentId> {
+        let mut last: BTreeMap<u32, IntentId> = BTreeMap::new();
+        for record in &self.journal {
+            if let Record::Intent { order, .. } | Record::Adopted(order) = record {
+                let known = last.entry(order.id.slot).or_default();
+                *known = (*known).max(order.id.intent);
+            }
+        }
+        last
     }
 
     fn find_mixed(&mut self, live: &[bool], notices: &Notices) {
@@ -152,6 +210,12 @@ impl Stores {
         let draw = || RandomState::new().build_hasher().finish() as u32;
         let drawn = self.journal.as_ref().and_then(|journal| journal.house(draw).ok());
         drawn.unwrap_or(0)
+    }
+
+    /// The number of the slot that owns what no other owns.
+    pub(crate) fn unassigned(&self) -> u32 {
+        let known = UNASSIGNED.parse().ok().map(|name| self.key(&name, UNASSIGNED_ELSE));
+        known.unwrap_or(UNASSIGNED_ELSE as u32)
     }
 
     pub(crate) fn key(&self, slot: &SlotName, number: usize) -> u32 {

@@ -132,7 +132,7 @@ impl Rig {
         for key in 1..=slots {
             let risk = Risk { losses, ..Risk::default() };
             let mut account = Account::new(key, instruments, risk, 16, 0);
-            account.recover(&[bought(key, held)], &[filled(key, held)]);
+            account.recover(&[bought(key, held)], &[filled(key, held)], &[]);
             account.join(joint.clone(), key as usize - 1, |_| true);
             let gauge = Arc::new(Gauge::default());
             gauges.push(gauge.clone());
@@ -214,6 +214,7 @@ fn filled(slot: u32, size: i64) -> OrderEvent {
         last_size: size,
         fee: 0,
         trade_id: 1,
+        fee_base: 0,
         reconciled: false,
     }
 }
@@ -268,7 +269,7 @@ pub struct VenueRig {
     notices: Subscription,
     // The other ends must not look abandoned.
     _market: Receiver<Event>,
-    _news: rtrb::Consumer<wickd_model::OrderEvent>,
+    _news: rtrb::Consumer<crate::venue::News>,
 }
 
 impl VenueRig {
@@ -302,6 +303,11 @@ impl VenueRig {
             house: 1,
             taken: Vec::new(),
             sole: vec![true],
+            clearances: vec![Arc::default()],
+            slots: [(1, "one".to_owned())].into(),
+            unassigned: 2,
+            owned: [].into(),
+            last_intents: [].into(),
             random: Box::new(|| 0),
         };
         std::thread::spawn(move || Connector::new(parts).run());

@@ -25,7 +25,10 @@ pub use market::{Aggressor, Bar, Event, FeedState, FeedStatus, Quote, Stamp, Tra
 pub use money::{
     Amount, CASH_SCALE, Cash, DecimalError, SCALE_MAX, notional, parse_scaled, print_scaled,
 };
-pub use order::{Deny, Kind, Order, OrderEvent, OrderRequest, Position, Reason, Side, Status, Tif};
+pub use order::{
+    Adjustment, Cause, Deny, Kind, Order, OrderEvent, OrderRequest, Position, Reason, Side, Status,
+    Tif,
+};
 pub use param::{Domain, Entry, Issue, Spec, Value};
 pub use signal::{Direction, Heard, Input, Needs, Sample, Shape, Signal, Source};
 pub use text::printable;

@@ -152,8 +152,12 @@ pub struct OrderEvent {
     pub last_price: i64,
     /// Size of this fill; 0 where this event is not a fill.
     pub last_size: i64,
-    /// Fee of this fill.
+    /// Fee of this fill, in the quote asset.
     pub fee: Cash,
+    /// What of the fee was taken out of the bought asset itself, in base units times `10^8`: the
+    /// position is less by it. It is part of `fee` as well, at the fill's price.
+    #[serde(default)]
+    pub fee_base: Cash,
     /// The venue's own id of the fill; 0 where this event is not a fill.
     pub trade_id: u64,
     /// Learned by asking the venue after a restart.
@@ -164,6 +168,56 @@ impl OrderEvent {
     /// The slot's own number of the order.
     pub fn intent(&self) -> IntentId {
         self.id.intent
+    }
+}
+
+/// A position that changed without an order of its slot: what the venue has is taken in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Adjustment {
+    /// Whose position: a slot's, or that of the one that owns what no slot owns.
+    pub slot: u32,
+    /// Of which instrument.
+    pub instrument: InstrumentId,
+    /// What is added to the position; negative where it is taken away.
+    pub size: i64,
+    /// What is added beside it, in base units times `10^8`: less than one unit of the size.
+    pub rest: Cash,
+    /// At what price; 0 where nobody knows: then the market's own counts.
+    pub price: i64,
+    /// When.
+    pub ts_event: TsNs,
+    /// The venue's id of the fill, where it was one.
+    pub trade_id: u64,
+    /// Why.
+    pub cause: Cause,
+}
+
+/// Why a position changed without an order of its slot.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Cause {
+    /// It was there before the daemon ever traded there.
+    Found,
+    /// A fill that is nobody's here: by hand, by another program, a liquidation.
+    Foreign,
+    /// A trade of another market was paid with it, or a fee.
+    Paid,
+    /// A fill of an order that was told as done.
+    Late,
+    /// The operator said so.
+    Adopted,
+}
+
+impl Cause {
+    /// The stable word.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Found => "found",
+            Self::Foreign => "foreign",
+            Self::Paid => "paid",
+            Self::Late => "late",
+            Self::Adopted => "adopted",
+        }
     }
 }
 
@@ -210,6 +264,9 @@ pub enum Deny {
     UnknownIntent,
     NotOpen,
     NotReducing,
+    NoPrice,
+    PositionDiffers,
+    VenueHalted,
 }
 
 impl std::fmt::Display for Deny {
@@ -219,8 +276,9 @@ impl std::fmt::Display for Deny {
 }
 
 impl Deny {
-    /// Every code, in the order of the WIT enum.
-    pub const ALL: [Self; 23] = [
+    /// Every code. The last three are the host's own: a guest hears the nearest code of the WIT enum,
+    /// whose order the others keep.
+    pub const ALL: [Self; 26] = [
         Self::InstrumentUnknown,
         Self::TradingDisabled,
         Self::Halted,
@@ -244,6 +302,9 @@ impl Deny {
         Self::UnknownIntent,
         Self::NotOpen,
         Self::NotReducing,
+        Self::NoPrice,
+        Self::PositionDiffers,
+        Self::VenueHalted,
     ];
 
     /// The stable code.
@@ -272,6 +333,9 @@ impl Deny {
             Self::UnknownIntent => "unknown-intent",
             Self::NotOpen => "not-open",
             Self::NotReducing => "not-reducing",
+            Self::NoPrice => "no-price",
+            Self::PositionDiffers => "position-differs",
+            Self::VenueHalted => "venue-halted",
         }
     }
 
@@ -285,7 +349,9 @@ impl Deny {
             Self::Rate => "raise `risk.orders_per_second`",
             Self::PriceStep => "round the price to the instrument's `price_step`",
             Self::QtyStep => "round the size to the instrument's `qty_step`",
-            Self::BelowMin => "the instrument's `min_qty` or `min_notional` is larger",
+            Self::BelowMin => {
+                "the instrument's or the venue's `min_qty` or `min_notional` is larger"
+            }
             Self::AboveMax => "raise `risk.order_size_max`",
             Self::Notional => "raise `risk.order_notional_max`",
             Self::PositionLimit => "raise `risk.position_notional_max`",
@@ -305,6 +371,15 @@ impl Deny {
             Self::UnknownIntent => "the intent is not one of this slot's",
             Self::NotOpen => "the order is already done",
             Self::NotReducing => "a reduce-only order must bring the position nearer to zero",
+            Self::NoPrice => {
+                "the slot holds something that never had a price; its feed must say one first"
+            }
+            Self::PositionDiffers => {
+                "what is owned is not what the venue says; see `wickd positions`, then `wickd adopt`"
+            }
+            Self::VenueHalted => {
+                "the venue is halted; see its notice, then say `wickd resume VENUE`"
+            }
         }
     }
 }

@@ -23,7 +23,7 @@ impl LimitsPatch {
         let Some(fields) = Fields::of(node, &names, problems) else { return Self::default() };
         let mut set = Vec::new();
         for (name, _, min, default, max) in rows {
-            let Some(node) = fields.get(name) else { continue };
+            let Some(node) = fields.limit(name, problems) else { continue };
             let outcome = node.integer(min..=max).map_err(|problem| Problem {
                 reason: format!("`{name}`: {}", problem.reason),
                 fix: format!("{} (the default is {default})", problem.fix),

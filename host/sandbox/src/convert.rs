@@ -191,6 +191,9 @@ impl From<model::Deny> for types::DenyCode {
             Deny::UnknownIntent => Self::UnknownIntent,
             Deny::NotOpen => Self::NotOpen,
             Deny::NotReducing => Self::NotReducing,
+            Deny::NoPrice => Self::StaleData,
+            Deny::PositionDiffers => Self::ReduceOnlyMode,
+            Deny::VenueHalted => Self::Halted,
         }
     }
 }

@@ -13,7 +13,8 @@ use std::path::Path;
 use redb::{ReadableTable, TableDefinition, WriteTransaction};
 use serde::{Deserialize, Serialize};
 use wickd_model::{
-    Cash, ClientId, Digest, InstrumentId, IntentId, Order, OrderEvent, Reason, SlotName, TsNs,
+    Adjustment, Cash, ClientId, Digest, InstrumentId, IntentId, Order, OrderEvent, Reason,
+    SlotName, TsNs,
 };
 
 use crate::StoreError;
@@ -68,6 +69,8 @@ pub enum Record {
     Event(OrderEvent),
     /// An order that the venue has and this journal had not: found while reconciling.
     Adopted(Order),
+    /// A position changed without an order of its slot.
+    Adjusted(Adjustment),
     /// The life of a slot.
     Note {
         /// The slot's number.

@@ -178,6 +178,7 @@ mod tests {
             last_size: 5,
             fee: 1,
             trade_id: intent,
+            fee_base: 0,
             reconciled: false,
         })
     }

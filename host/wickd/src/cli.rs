@@ -102,6 +102,14 @@ pub(crate) enum Command {
         /// Whose daemon.
         state: StatePath,
     },
+    /// Show what is owned, by slot, beside what the venues say
+    Positions(PositionsArgs),
+    /// Have a slot take what the venue has of an instrument and no other slot owns
+    Adopt(OwnerArgs),
+    /// Have the host take back a slot's orders of an instrument and close what it holds of it
+    Close(OwnerArgs),
+    /// Let orders leave again for a venue that was halted
+    Resume(ResumeArgs),
     /// Show what a plugin is, what it asks for and which limits hold
     Inspect {
         /// The component
@@ -255,4 +263,34 @@ mod tests {
         let help = Cli::command().render_long_help().to_string();
         assert!(help.contains("75  in-use") && !help.contains("read-worker"), "{help}");
     }
+}
+
+/// What is owned where.
+#[derive(Args, Debug)]
+pub(crate) struct PositionsArgs {
+    /// Only of this venue
+    #[arg(long)]
+    pub(crate) venue: Option<String>,
+    #[command(flatten)]
+    pub(crate) state: StatePath,
+}
+
+/// Whose position of what.
+#[derive(Args, Debug)]
+pub(crate) struct OwnerArgs {
+    /// The slot, or `unassigned`
+    pub(crate) slot: String,
+    /// The instrument, as `instruments:` names it
+    pub(crate) instrument: String,
+    #[command(flatten)]
+    pub(crate) state: StatePath,
+}
+
+/// Which venue.
+#[derive(Args, Debug)]
+pub(crate) struct ResumeArgs {
+    /// The venue's name
+    pub(crate) venue: String,
+    #[command(flatten)]
+    pub(crate) state: StatePath,
 }

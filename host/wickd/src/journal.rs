@@ -104,6 +104,16 @@ fn told(record: &Record) -> (u32, u64, String) {
         Record::Adopted(order) => {
             (order.id.slot, order.ts_event, format!("{} adopted from the venue", order.id))
         }
+        Record::Adjusted(of) => {
+            let text = format!(
+                "position of instrument {} changed by {} at {} ({})",
+                of.instrument,
+                of.size,
+                of.price,
+                of.cause.name()
+            );
+            (of.slot, of.ts_event, text)
+        }
         Record::Note { slot, generation, ts_event, note } => {
             let what = match note {
                 Note::Started(by) => format!("started with {}", by.component.short()),

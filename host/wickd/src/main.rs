@@ -19,6 +19,7 @@ mod figures;
 mod held;
 mod journal;
 mod plugin;
+mod positions;
 mod printer;
 mod run;
 mod screen;
@@ -74,6 +75,10 @@ fn command(command: Command, terminal: &Terminal) -> Result<Exit, Failure> {
         Command::Approve { place, digest, state } => {
             held::approve(terminal, &place, digest, &state)
         }
+        Command::Positions(of) => positions::positions(terminal, &of),
+        Command::Adopt(of) => positions::adopt(terminal, &of),
+        Command::Close(of) => positions::close(terminal, &of),
+        Command::Resume(of) => positions::resume(terminal, &of),
         Command::Inspect { file } => plugin::show(terminal, &file),
         Command::Adapter(command) => adapter::command(terminal, &command),
         Command::Config(ConfigCommand::Check(path)) => config_check::check(terminal, &path.config),

@@ -4,7 +4,6 @@
 //! Comes in: notices and the slots' gauges. Goes out: lines. Deliberately absent: the end of a run,
 //! which is the summary's.
 
-use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
@@ -257,7 +256,9 @@ fn row_of(slot: &SlotShow, terminal: &Terminal) -> String {
         grouped(gauge.fuel_total.get() / events),
         gauge.intents.get(),
         gauge.fills.get(),
-        signed(&Amount::of(gauge.pnl.load(Relaxed), &slot.currency)),
+        gauge
+            .known_pnl()
+            .map_or_else(|| "unknown".to_owned(), |pnl| signed(&Amount::of(pnl, &slot.currency))),
     )
 }
 

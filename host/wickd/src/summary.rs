@@ -41,7 +41,7 @@ pub(crate) fn slots(slots: &[SlotSummary]) -> Table {
             grouped(slot.fuel_per_event),
             grouped(slot.intents),
             grouped(slot.fills),
-            signed(&slot.pnl),
+            slot.pnl.as_ref().map_or_else(|| "unknown".to_owned(), signed),
         ]);
     }
     for (place, column) in table.column_iter_mut().enumerate() {

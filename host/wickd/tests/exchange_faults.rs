@@ -162,7 +162,11 @@ fn a_slot_that_traded_for_real_does_not_go_on_on_paper_under_the_same_name() {
     let orders = rig.venue.truth().orders.len();
     let path = rig.stage.dir().join("wickd.yaml");
     let text = std::fs::read_to_string(&path).expect("it was just written");
-    std::fs::write(&path, text.replace("trade: true", "trade: false")).expect("a temporary file");
+    std::fs::write(
+        &path,
+        text.replace("trade: true\n    risk: {loss_day_max: none}", "trade: false"),
+    )
+    .expect("a temporary file");
     rig.venue.set_rate(500);
     let mut daemon = Daemon::start(&rig.stage);
     let mixed = daemon.wait("slot-mixed");

@@ -70,7 +70,7 @@ fn lines<'l>(all: &'l [Value], code: &str) -> Vec<&'l Value> {
 
 #[test]
 fn an_account_that_lost_too_much_only_reduces_in_every_slot_and_takes_back_what_would_increase() {
-    let risk = ("    trade: true\n", "    trade: true\n    risk: {loss_max: 150}\n");
+    let risk = ("risk: {loss_day_max: none}", "risk: {loss_max: 150, loss_day_max: none}");
     let (rig, mut daemon) = start(&["one", "two"], &[risk]);
     rig.until("two resting orders each", |truth| resting(truth) == (2, 2));
     // Each loses a hundred and a little: neither would reach the stop alone.

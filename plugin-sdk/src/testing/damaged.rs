@@ -90,7 +90,7 @@ pub fn recorded_lists<E: Exchange>(plugin: impl AsRef<Path>) -> Vec<RecordedList
     }
     let mut adapter = adapter::<E>(&plugin);
     found.retain(|list| parse(&mut adapter, list, &list.body).is_ok());
-    found.sort_by(|a, b| a.body.to_string().cmp(&b.body.to_string()));
+    found.sort_by_key(|list| list.body.to_string());
     found
 }
 

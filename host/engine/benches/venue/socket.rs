@@ -119,6 +119,7 @@ fn plan(address: &str) -> VenuePlan {
         streams: Streams { quotes: true, depth: false, trades: false },
         stale_after_ms: 60_000,
         recv_window_ms: 5_000,
+        read_lag_ms: 20_000,
         instruments: vec![0],
     }
 }

@@ -26,7 +26,7 @@ use wickd_model::{Event, Instrument, Limits, SlotName, printable};
 use wickd_sandbox::{Batch, Runtime};
 use wickd_store::{Journal, Note, Record, Snapshots};
 
-use crate::clock::WallClock;
+use crate::clock::{Jumps, WallClock};
 use crate::ending::Ending;
 use crate::events::{Notice, Notices, RunEvent};
 use crate::intake::Plugin;
@@ -142,6 +142,7 @@ pub(crate) struct Control {
     pub(crate) limits: Limits,
     pub(crate) notices: Notices,
     pub(crate) clock: WallClock,
+    pub(crate) jumps: Jumps,
     pub(crate) lanes: Vec<LaneControl>,
     pub(crate) slots: Vec<SlotControl>,
     pub(crate) records: Records,
@@ -186,6 +187,7 @@ impl Control {
             self.supply_the_slots();
             self.start_the_market();
             self.supervise();
+            self.mind_the_clock();
             if self.is_over() {
                 break;
             }
@@ -313,6 +315,16 @@ impl Control {
         }
         self.hurried = true;
         self.finish(finish);
+    }
+
+    /// A machine whose clock was set: nothing here hangs on it but what people read.
+    fn mind_the_clock(&mut self) {
+        let Some(moved) = self.jumps.look(&self.clock) else { return };
+        let way = if moved < 0 { "back" } else { "ahead" };
+        self.publish(Notice::of(RunEvent::ClockJumped {
+            way,
+            ms: moved.unsigned_abs() / 1_000_000,
+        }));
     }
 
     /// Stops the pump and asks every lane to bring its slots to their end.

@@ -5,14 +5,15 @@
 
 use std::fmt::Write as _;
 
-use wickd_model::{Amount, Cash, SlotName};
+use wickd_model::{Amount, CASH_SCALE, Cash, SlotName, print_scaled};
 use wickd_store::Note;
 
 use super::slot::currency_of;
 use super::{Control, SlotControl};
-use crate::events::{Notice, RiskEvent};
+use crate::events::{Notice, OwnedEvent, RiskEvent};
+use crate::house::UNASSIGNED;
 use crate::lane::DayBegan;
-use crate::orders::{AccountStop, Reached, Stop};
+use crate::orders::{AccountStop, Left, Reached, Stop, Why};
 
 /// Slots that a notice names; the others are summed up.
 const SLOTS_NAMED_MAX: usize = 16;
@@ -52,6 +53,44 @@ impl Control {
                 self.note(place, Note::Halted);
             }
         }
+    }
+
+    /// The host has closed what a slot held; what is left is the operator's.
+    pub(super) fn closed(&mut self, key: u32, left: &[Left]) {
+        let place = self.slot_place(key);
+        let name = place.map_or(UNASSIGNED, |place| self.slots[place].plan.name.as_str());
+        let each: Vec<_> = left.iter().map(|left| self.left(left)).collect();
+        let dust = left.iter().all(|left| matches!(left.why, Why::BelowMin { .. }));
+        let event = match (left.is_empty(), dust) {
+            (true, _) => OwnedEvent::Closed {},
+            (false, true) => OwnedEvent::DustLeft { left: each.join("; ") },
+            (false, false) => OwnedEvent::ClosingEnded { left: each.join("; ") },
+        };
+        self.publish(Notice::of(event).slot(name));
+    }
+
+    /// What is left, in the operator's words.
+    fn left(&self, left: &Left) -> String {
+        let Some(of) = self.instruments.get(left.instrument as usize) else { return String::new() };
+        let size = print_scaled(left.size, of.size_scale);
+        let (base, symbol) = (&of.base, &of.symbol);
+        let rest = match left.rest {
+            0 => String::new(),
+            rest => format!(" and {} {base}", cash(rest)),
+        };
+        let why = match left.why {
+            Why::BelowMin { min_qty, min_notional } => format!(
+                "less than the venue's least order, {} {base} or {} {}",
+                print_scaled(min_qty, of.size_scale),
+                cash(min_notional),
+                of.quote
+            ),
+            Why::Refused(reason) => format!("the venue refuses ({reason:?})"),
+            Why::Tries(tries) => format!("{tries} orders filled nothing"),
+            Why::OrdersOpen => "other orders of the slot are open still".to_owned(),
+            Why::Over => "somebody else minds it, or the run ends".to_owned(),
+        };
+        format!("{size} {base}{rest} of {symbol}: {why}")
     }
 
     pub(super) fn day_began(&self, days: &[DayBegan]) {
@@ -109,6 +148,12 @@ fn fix(stop: Stop, option: &str) -> String {
         }
         Stop::Day => format!("find out why; it goes on by itself tomorrow, or raise {option}"),
     }
+}
+
+/// An amount of any asset, without zeros at its end.
+fn cash(amount: Cash) -> String {
+    let text = print_scaled(amount, CASH_SCALE);
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 #[cfg(test)]

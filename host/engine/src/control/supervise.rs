@@ -47,6 +47,7 @@ impl Control {
             }
             FromLane::SlotStop(key, reached) => self.slot_stopped(key, reached),
             FromLane::AccountStop(stop) => self.account_stopped(&stop),
+            FromLane::Closed(key, left) => self.closed(key, &left),
             FromLane::DayBegan(days) => self.day_began(&days),
             FromLane::Stopped(key) => self.stopped(key),
             FromLane::Log(key, lines, dropped) => self.logged(key, lines, dropped),

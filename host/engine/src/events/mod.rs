@@ -11,6 +11,7 @@ mod feed;
 mod file;
 mod input;
 mod notice;
+mod owned;
 mod refused;
 mod risk;
 mod run;
@@ -27,6 +28,7 @@ pub use feed::FeedEvent;
 pub use file::FileEvent;
 pub use input::InputEvent;
 pub use notice::{Detail, Notice};
+pub use owned::OwnedEvent;
 pub(crate) use refused::Cause;
 pub use refused::RefusedEvent;
 pub use risk::RiskEvent;
@@ -158,6 +160,7 @@ pub enum Event {
     VenueEvent(VenueEvent),
     FeedEvent(FeedEvent),
     RiskEvent(RiskEvent),
+    OwnedEvent(OwnedEvent),
     /// Something was refused, again and again perhaps.
     Refused {
         /// Whose it was, where the notice does not name a slot.
@@ -187,7 +190,7 @@ macro_rules! families {
         }
     )*};
 }
-families!(RunEvent, FileEvent, SlotEvent, InputEvent, VenueEvent, FeedEvent, RiskEvent);
+families!(RunEvent, FileEvent, SlotEvent, InputEvent, VenueEvent, FeedEvent, RiskEvent, OwnedEvent);
 
 /// When a plugin has logged a line.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -231,6 +234,7 @@ impl Event {
             VenueEvent::CODES,
             FeedEvent::CODES,
             RiskEvent::CODES,
+            OwnedEvent::CODES,
             RefusedEvent::CODES,
             std::slice::from_ref(&LOG),
         ]
@@ -248,6 +252,7 @@ impl Event {
             Self::VenueEvent(event) => event.code(),
             Self::FeedEvent(event) => event.code(),
             Self::RiskEvent(event) => event.code(),
+            Self::OwnedEvent(event) => event.code(),
             Self::Refused { what, .. } => what.code(),
             Self::Log { .. } => &LOG,
         }
@@ -275,6 +280,7 @@ impl Event {
             Self::VenueEvent(event) => event.text(),
             Self::FeedEvent(event) => event.text(),
             Self::RiskEvent(event) => event.text(),
+            Self::OwnedEvent(event) => event.text(),
             Self::Refused { who: Some(who), target, what } => {
                 format!("{who}: {target}: {}", what.text())
             }
@@ -297,6 +303,7 @@ impl Event {
             Self::VenueEvent(event) => event.fix(),
             Self::FeedEvent(event) => event.fix(),
             Self::RiskEvent(event) => event.fix(),
+            Self::OwnedEvent(event) => event.fix(),
             Self::Refused { what, .. } => what.fix(),
             Self::Log { .. } => None,
         }

@@ -71,6 +71,36 @@ events! {
         AccountLimit { open: usize, order: ClientId } = "account-limit", [Warn],
             format!("{open} orders of the account are open; order {order} is not sent"),
             fix: "raise the venue's `open_orders_max`";
+        /// A venue could not be made ready, and is tried again.
+        NotReady { why: String } = "venue-not-ready", [Warn], why.as_str(),
+            fix: "it is tried again, ever later; until then its orders are refused";
+        /// More of an order was filled than it asked for.
+        Overfilled {} = "order-overfilled", [Error],
+            "the venue has filled more than the order asked for",
+            fix: "compare the order with the venue's own page";
+        /// The venue did not take a cancel, and the order rests.
+        Cancel { why: String } = "cancel-refused", [Warn],
+            format!("the venue did not take its cancel: {why}"),
+            fix: "nothing to do: it is sent until the order has ended";
+        /// No read of the venue shows an order that it had confirmed.
+        OrderMissing {} = "order-missing", [Error],
+            "the venue had confirmed it, and no read shows it any more; it stays unknown until the \
+             venue says what became of it", fix: "look for it on the venue's own page";
+        /// What a fee is worth is not known, so a high estimate counts.
+        FeeEstimated { amount: String, asset: String } = "fee-estimated", [Warn], format!(
+                "a fee of {amount} {asset} has no price here; a high estimate counts as its worth"
+            ), fix: "add a market of that asset to `instruments:` of the venue";
+        /// What is owned could not be asked.
+        PositionsUnknown { why: String } = "positions-unknown", [Warn],
+            format!("what is owned could not be asked: {why}"),
+            fix: "nothing to do: it is asked again; until it was, orders only reduce";
+        /// A fill of an order that was told as done.
+        FillLate {} = "fill-late", [Warn],
+            "it was told as done, and the venue tells of a fill of it",
+            fix: "nothing to do: the slot's position has it now";
+        /// A fill of an order that is nobody's here.
+        FillForeign { what: String } = "fill-foreign", [Error], what.as_str(),
+            fix: "see `wickd positions`; a liquidation, another program or a person trades here";
         /// A feed's round ended with an error.
         FeedError {} = "feed-error", [Warn], "a round ended with this error",
             fix: "see what it reaches; the next round comes all the same";

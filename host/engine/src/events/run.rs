@@ -64,5 +64,9 @@ events! {
         /// A subscriber read too slowly and lost notices.
         NoticesLost { lost: u64, subscriber: &'static str } = "notices-lost", [Warn],
             format!("{lost} notices were lost: their reader, {subscriber}, is slow");
+        /// The machine's clock was set.
+        ClockJumped { way: &'static str, ms: u64 } = "clock-jumped", [Warn], format!(
+                "the machine's clock was set {way} by {ms} ms; times go on from the start of wickd"
+            ), fix: "look at the machine's time service; a restart takes its time";
     }
 }

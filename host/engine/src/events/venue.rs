@@ -9,9 +9,6 @@ events! {
     "venue" VenueEvent {
         /// A venue is ready: its markets are known, its streams planned.
         Ready { venue: String } = "venue-ready", kept [Info], format!("{venue} is ready");
-        /// A venue could not be made ready, and is tried again.
-        NotReady { venue: String, why: String } = "venue-not-ready", [Warn],
-            format!("{venue}: {why}"), fix: "it is tried again; until then its orders are refused";
         /// The venue lists no market that an instrument names.
         MarketUnknown { venue: String, market: String } = "market-unknown", [Error],
             format!("{venue} lists no {market}"), fix: "mend `instruments:`";
@@ -25,7 +22,7 @@ events! {
         /// No order leaves for a venue any more; cancels do.
         Halted { venue: String, why: String } = "venue-halted", [Error],
             format!("{venue} is halted: {why}; no order leaves, cancels do"),
-            fix: "find out what its adapter or the account does, then start anew";
+            fix: format!("find out what its adapter or the account does; then `wickd resume {venue}`");
         /// A request for an order has no outcome yet.
         OrderRequestFailed { venue: String, order: ClientId, what: String, why: String } =
             "order-request-failed", [Warn],

@@ -7,13 +7,14 @@
 use std::sync::Arc;
 
 use wickd_model::{
-    Cash, Deny, Event, Instrument, InstrumentId, IntentId, Kind, Order, OrderEvent, OrderRequest,
-    Position, Reason, Risk, Side, Stamp, Tif, TsNs,
+    Adjustment, Cash, Deny, Event, Instrument, InstrumentId, IntentId, Order, OrderEvent,
+    OrderRequest, Position, Reason, Risk, Stamp, TsNs,
 };
 
 use super::denied::Denied;
 use crate::orders::{
-    Applied, Book, Call, Joint, OpenOrder, Sent, Staged, UnderWay, check, check_cancel,
+    Applied, Book, Call, Clearance, Closing, Joint, Left, OpenOrder, Sent, Staged, UnderWay, check,
+    check_cancel,
 };
 
 /// Timers a slot may have set.
@@ -74,11 +75,12 @@ impl Account {
     }
 
     /// Before a restart's first event: what the journal knows of this slot.
-    pub fn recover(&mut self, orders: &[Order], events: &[OrderEvent]) {
+    pub fn recover(&mut self, orders: &[Order], events: &[OrderEvent], adjusted: &[Adjustment]) {
         orders.iter().for_each(|order| self.book.restore(order));
         for event in events {
             self.book.apply(event);
         }
+        adjusted.iter().for_each(|of| self.book.adjust(of));
         self.book.begin();
     }
 
@@ -92,6 +94,11 @@ impl Account {
         cancels.for_each(|id| self.book.resume_cancel(id));
         let before = orders.iter().map(|order| order.ts_event).filter(|ts| *ts <= now);
         before.for_each(|ts| self.book.rate.count(ts));
+    }
+
+    /// Before the first event: what venues let pass, by instrument.
+    pub(crate) fn clear(&mut self, clearances: &[Arc<Clearance>]) {
+        self.book.clear(clearances);
     }
 
     /// After `recover`: what the instruments were worth when days began, as earlier runs wrote it.
@@ -226,25 +233,41 @@ impl Account {
         self.book.stage_cancel_all(Reason::Requested)
     }
 
-    /// Stages a market order against everything held; false where nothing is.
-    pub(crate) fn stage_flatten(&mut self, now: TsNs, seq: u64) -> bool {
-        let held: Vec<Position> = self.book.positions().filter(|held| held.size != 0).collect();
+    /// Whether an order is open whose end a closing waits for.
+    pub(crate) fn has_open(&self, closing: &Closing) -> bool {
+        self.book.open_orders().iter().any(|open| closing.is_of(open.order.request.instrument))
+    }
+
+    /// Stages the orders that a closing sends now; says when the next one may go, where there is more
+    /// to do.
+    pub(crate) fn stage_closing(
+        &mut self,
+        closing: &mut Closing,
+        now: TsNs,
+        seq: u64,
+    ) -> Option<TsNs> {
+        let held = |held: &Position| held.size != 0 && closing.is_of(held.instrument);
+        let held: Vec<Position> = self.book.positions().filter(held).collect();
+        let mut due = None;
         for position in &held {
-            let request = OrderRequest {
-                instrument: position.instrument,
-                side: if position.size > 0 { Side::Sell } else { Side::Buy },
-                kind: Kind::Market,
-                price: 0,
-                size: position.size.saturating_abs(),
-                tif: Tif::Ioc,
-                post_only: false,
-                reduce_only: true,
-                tag: 0,
-            };
-            // The host's own order: the gate's rules are for plugins, the venue's still hold.
-            self.book.stage(&request, now, seq, 0);
+            let id = position.instrument;
+            let Some((instrument, touch)) = self.book.market(id) else { continue };
+            let Some(clearance) = self.book.clearance(id) else { continue };
+            if let Some(request) = closing.next(position.size, instrument, touch, clearance, now) {
+                // The host's own order: the gate's rules are for plugins, the venue's still hold.
+                let intent = self.book.stage(&request, now, seq, 0);
+                closing.sent(id, intent, now);
+            }
+            if closing.ended(id).is_none() {
+                due = Some(closing.due());
+            }
         }
-        !held.is_empty()
+        due
+    }
+
+    /// What a closing leaves, and why.
+    pub(crate) fn left(&self, closing: &Closing) -> Vec<Left> {
+        self.book.left(closing)
     }
 
     pub(crate) fn position(&self, instrument: InstrumentId) -> Position {
@@ -351,6 +374,7 @@ impl Account {
             last_size: 0,
             fee: 0,
             trade_id: 0,
+            fee_base: 0,
             reconciled: false,
         };
         self.book.open_orders().iter().map(news).collect()

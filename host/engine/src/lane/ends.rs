@@ -32,6 +32,8 @@ impl Lane {
                 (finish, started) = (sooner, Instant::now());
             }
         }
+        // Nobody closes anything further; what is left is told.
+        (0..self.slots.len()).for_each(|place| self.end_closing(place));
         let left = self.feed.slots() as u64;
         if !finish.resumes {
             self.venue_answers();

@@ -3,7 +3,7 @@
 //! One lane writes, anyone reads, nothing waits. Every store is relaxed: a reader may see one number
 //! a call older than another, which a display does not mind.
 
-use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering::Relaxed};
 
 use wickd_model::Deny;
 
@@ -36,10 +36,19 @@ pub struct Gauge {
     pub memory_bytes: Count,
     /// Realised and unrealised profit and loss after fees, in cash units.
     pub pnl: AtomicI64,
+    /// Something it holds never had a price, so that `pnl` is not known.
+    pub unpriced: AtomicBool,
     /// Market sequence number of the last event heard.
     pub market_seq: Count,
     /// Sampled wall time of a call, with the host's part of the tick.
     pub call_ns: Spread,
+}
+
+impl Gauge {
+    /// Profit and loss; none where something is held that never had a price.
+    pub fn known_pnl(&self) -> Option<i64> {
+        (!self.unpriced.load(Relaxed)).then(|| self.pnl.load(Relaxed))
+    }
 }
 
 impl Default for Gauge {
@@ -57,6 +66,7 @@ impl Default for Gauge {
             generation: Count::default(),
             memory_bytes: Count::default(),
             pnl: AtomicI64::new(0),
+            unpriced: AtomicBool::new(false),
             market_seq: Count::default(),
             call_ns: Spread::default(),
         }

@@ -15,7 +15,7 @@ use super::gauge::Gauge;
 use super::node::{Node, NodeId};
 use super::seat::InputView;
 use super::share::Overuse;
-use crate::orders::{AccountStop, Reached};
+use crate::orders::{AccountStop, Left, Reached};
 
 /// What happens to a slot's open orders and positions when it has nobody to mind them.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize)]
@@ -166,6 +166,13 @@ pub enum ToLane {
     RollBack(u32),
     /// Stop the slot's generation gracefully and act on its orders.
     Stop(u32),
+    /// Take back the slot's orders of an instrument, then close what it holds of it.
+    Close {
+        /// Slot.
+        key: u32,
+        /// Which.
+        instrument: InstrumentId,
+    },
     /// Copy the last events into this buffer, as many as it has room for.
     History(Vec<Event>),
     /// Stop all slots, flush, end.
@@ -321,6 +328,8 @@ pub enum FromLane {
     SlotStop(u32, Reached),
     /// An account did, and its slots on this lane have been dealt with likewise.
     AccountStop(Box<AccountStop>),
+    /// The host has closed what a slot held, but for what is left.
+    Closed(u32, Vec<Left>),
     /// Slots have come to another day of event time.
     DayBegan(Vec<DayBegan>),
     /// A slot's generation has ended gracefully.

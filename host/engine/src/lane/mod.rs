@@ -8,6 +8,7 @@
 
 mod account;
 mod body;
+mod closing;
 mod denied;
 mod emits;
 mod ends;
@@ -27,7 +28,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use wickd_model::{Event, InstrumentId, OrderEvent, TsNs};
+use wickd_model::{Event, InstrumentId, TsNs};
 use wickd_sandbox::Batch;
 use wickd_store::VenueRecord;
 
@@ -50,6 +51,7 @@ pub use share::{Overuse, Strike};
 use crate::desk::Outbox;
 use crate::market::BarBuilder;
 use crate::orders::{Joint, PaperVenue};
+use crate::venue::News;
 use seat::InputTable;
 use slot::{Offered, Slot, Twinned};
 
@@ -98,7 +100,7 @@ pub(crate) struct LaneParts {
     pub(crate) venue: PaperVenue,
     pub(crate) waker: Waker,
     /// News of orders at real venues, a ring for each.
-    pub(crate) news: Vec<rtrb::Consumer<OrderEvent>>,
+    pub(crate) news: Vec<rtrb::Consumer<News>>,
     /// By instrument: its orders go to a real venue.
     pub(crate) live: Vec<bool>,
     /// Every account with loss stops.
@@ -121,9 +123,11 @@ pub(crate) struct Lane {
     /// The journal takes nothing: nothing is sent any more, ticks go on.
     blocked: bool,
     waker: Waker,
-    news: Vec<rtrb::Consumer<OrderEvent>>,
+    news: Vec<rtrb::Consumer<News>>,
     live: Vec<bool>,
     accounts: stops::Accounts,
+    /// When an order of the host's own may go, in event time.
+    closing_due: TsNs,
     slots: Vec<Slot>,
     nodes: Vec<Node>,
     table: Option<InputTable>,
@@ -203,6 +207,7 @@ impl Lane {
             news: parts.news,
             live: parts.live,
             accounts: stops::Accounts::new(parts.accounts),
+            closing_due: TsNs::MAX,
             slots: Vec::new(),
             nodes: Vec::new(),
             table: Some(vec![InputView::default(); NODES_MAX].into_boxed_slice()),
@@ -288,6 +293,11 @@ impl Lane {
                 self.history.copy_latest(&mut into);
                 self.reports.push(FromLane::History(into, self.seq));
             }
+            ToLane::Close { key, instrument } => {
+                if let Some(place) = self.place(key) {
+                    self.begin_closing(place, Some(instrument));
+                }
+            }
             ToLane::Finish(finish) => self.finishing = Some(finish),
         }
     }
@@ -325,6 +335,8 @@ impl Lane {
             return self.refuse(key, refusal, body);
         }
         body.guest.set_now(self.now);
+        // What the slot holds is the new generation's from here.
+        self.end_closing(place);
         let slot = &mut self.slots[place];
         let Some(account) = &mut slot.account else { return };
         account.begin(self.now, self.seq, body.generation);

@@ -19,6 +19,7 @@ use super::gauge::Gauge;
 use super::message::{Accounts, OnFailure, Refusal, Role, Saved, SlotSetup, Trial, Verdict};
 use super::seat::InputTable;
 use super::share::{Overuse, Strike};
+use crate::orders::Closing;
 
 /// Every how many calls the wall time is taken: two clock reads cost a third of a call.
 const TIME_EVERY_CALLS: u64 = 64;
@@ -39,8 +40,8 @@ pub(crate) struct Slot {
     pub(crate) config: Digest,
     /// The bytes of the generation that failed last: its orders are the host's now.
     pub(crate) last_digest: Digest,
-    /// Positions are to be closed once every order is done.
-    pub(crate) flattening: bool,
+    /// Its positions are being closed by the host.
+    pub(crate) closing: Option<Closing>,
     calls: u64,
     /// The lane's turn in which it was called last.
     turn: u64,
@@ -96,7 +97,7 @@ impl Slot {
             market_seq: 0,
             config: setup.config,
             last_digest: Digest([0; 32]),
-            flattening: false,
+            closing: None,
             calls: 0,
             turn: 0,
             skipped: 0,
@@ -293,6 +294,7 @@ impl Slot {
     pub(crate) fn show_worth(&self) {
         if let Some(account) = &self.account {
             self.gauge.pnl.store(account.book.equity(), Ordering::Relaxed);
+            self.gauge.unpriced.store(account.book.is_unpriced(), Ordering::Relaxed);
         }
     }
 

@@ -3,7 +3,9 @@
 //! Nothing on it waits, locks, allocates, logs or calls the system while plugins are quiet. What is
 //! marked cold runs only when something was decided or has failed.
 
-use wickd_model::{Event, Heard as HeardSignal, Order, OrderEvent, Reason, Stamp, Status, TsNs};
+use wickd_model::{
+    Adjustment, Event, Heard as HeardSignal, Order, OrderEvent, Reason, Stamp, Status, TsNs,
+};
 use wickd_store::Provenance;
 
 use super::Lane;
@@ -13,6 +15,7 @@ use super::node::{Kind, Node};
 use super::slot::{Heard, Refused, Slot, Twinned};
 use crate::desk::Outbound;
 use crate::orders::{Applied, Staged};
+use crate::venue::News;
 
 /// Timers of one slot that may go off at one event.
 const TIMERS_PER_EVENT_MAX: u32 = 16;
@@ -35,8 +38,11 @@ impl Lane {
             self.venue_moves(event);
         }
         self.history.push(event);
-        // 2. Timers that are due.
+        // 2. Timers that are due, and orders of the host's own.
         self.timers();
+        if self.now >= self.closing_due {
+            self.closings_due();
+        }
         // 3. Bars that this event closes come before it.
         self.bars_close(event);
         // 4. The event itself: shared inputs, then every slot that wants it.
@@ -289,21 +295,37 @@ impl Lane {
         slot.show_worth();
         self.judge(news);
         self.slot_hears(place, &Hearing::Order(&event));
-        if self.slots[place].flattening {
-            self.flatten(place);
-        }
+        self.closing_hears(place, &event);
     }
 
     /// What real venues have to say of orders, at the event time the lane has reached.
     #[inline]
     pub(super) fn hear_news(&mut self) {
         for ring in 0..self.news.len() {
-            while let Ok(mut event) = self.news[ring].pop() {
+            while let Ok(news) = self.news[ring].pop() {
                 self.turn += 1;
-                (event.at.seq, event.at.ts_event) = (self.seq, self.now);
-                self.order_news(event);
+                match news {
+                    News::Order(mut event) => {
+                        (event.at.seq, event.at.ts_event) = (self.seq, self.now);
+                        self.order_news(event);
+                    }
+                    News::Adjust(adjustment) => self.adjust(&adjustment),
+                }
             }
         }
+    }
+
+    /// A position changed without an order: into the journal, then into the slot's portfolio.
+    #[cold]
+    fn adjust(&mut self, adjustment: &Adjustment) {
+        self.outbox.push(Outbound::Adjust(*adjustment));
+        let place = self.slots.iter().position(|slot| slot.key == adjustment.slot);
+        let Some(slot) = place.map(|place| &mut self.slots[place]) else { return };
+        let Some(account) = &mut slot.account else { return };
+        account.book.adjust(adjustment);
+        let news = account.book.has_news();
+        slot.show_worth();
+        self.judge(news);
     }
 
     /// Sends what the last call staged: first to the desk, then on its way to the venue.
@@ -460,34 +482,6 @@ impl Lane {
             self.reports.push(FromLane::Denied(slot.key, news));
         }
     }
-
-    /// What the operator wants done with the orders of a slot that nobody minds.
-    #[cold]
-    pub(super) fn act_on_orders(&mut self, place: usize) {
-        use super::message::OnFailure;
-        let slot = &mut self.slots[place];
-        let Some(account) = &mut slot.account else { return };
-        if slot.on_failure == OnFailure::Keep || account.blocked {
-            return;
-        }
-        account.begin(self.now, self.seq, 0);
-        account.book.stage_cancel_all(Reason::Host);
-        slot.flattening = slot.on_failure == OnFailure::Flatten;
-        self.commit(place);
-        self.flatten(place);
-    }
-
-    /// Closes what is held once no order of the slot can change it any more.
-    #[cold]
-    fn flatten(&mut self, place: usize) {
-        let slot = &mut self.slots[place];
-        let Some(account) = &mut slot.account else { return };
-        if !slot.flattening || !account.book.open_orders().is_empty() {
-            return;
-        }
-        slot.flattening = account.stage_flatten(self.now, self.seq);
-        self.commit(place);
-    }
 }
 
 /// An order that a full venue did not take in.
@@ -506,6 +500,7 @@ fn rejected(order: &Order, now: TsNs) -> OrderEvent {
         last_size: 0,
         fee: 0,
         trade_id: 0,
+        fee_base: 0,
         reconciled: false,
     }
 }

@@ -14,10 +14,12 @@
 use std::sync::Arc;
 
 use wickd_model::{
-    Cash, ClientId, Deny, Event, Instrument, InstrumentId, IntentId, Mode, Order, OrderEvent,
-    OrderRequest, Position, Reason, Risk, Side, Status, TsNs,
+    Adjustment, Cash, ClientId, Deny, Event, Instrument, InstrumentId, IntentId, Mode, Order,
+    OrderEvent, OrderRequest, Position, Reason, Risk, Side, Status, TsNs,
 };
 
+use super::clearance::Clearance;
+use super::closing::{Closing, Left, Why};
 use super::joint::{Joint, Share};
 use super::line::{Line, Touch};
 use super::rate::Rate;
@@ -101,12 +103,9 @@ pub(crate) struct Book {
     last_intent: IntentId,
     pub(crate) risk: Risk,
     pub(crate) rate: Rate,
-    /// There was a complete mark since `new` or `begin`; loss counts from the first one.
-    started: bool,
     equity: Cash,
-    /// Equity at that mark, and when the day began.
-    start: Cash,
-    day_start: Cash,
+    /// Something is held whose price was never known: its last worth stands.
+    unpriced: bool,
     watch: Watch,
     /// Accounts with stops that its instruments belong to.
     shares: Vec<Share>,
@@ -117,12 +116,8 @@ pub(crate) struct Book {
 #[derive(Clone, Copy, Debug, Default)]
 struct Day {
     number: u64,
-    /// What the lines were worth when it began is known.
-    known: bool,
     /// The lane has said which day it is.
     said: bool,
-    /// Its accounts know what was earned today before this run.
-    carried: bool,
     /// It has begun, and that is to be written down.
     news: bool,
 }
@@ -147,10 +142,8 @@ impl Book {
             last_intent,
             risk,
             rate: Rate::new(risk.orders_per_second),
-            started: false,
             equity: 0,
-            start: 0,
-            day_start: 0,
+            unpriced: false,
             watch: Watch::default(),
             shares: Vec::new(),
             day: Day::default(),
@@ -175,7 +168,7 @@ impl Book {
     /// Starts to count loss and drawdown from here, and lifts the latch: after a restore, and when
     /// the operator says so. Staged orders and the rate window stay.
     pub(crate) fn begin(&mut self) {
-        self.started = false;
+        self.lines.iter_mut().for_each(|line| line.began = false);
         self.watch = Watch::default();
         self.mark();
     }
@@ -225,8 +218,16 @@ impl Book {
     /// Stages a cancel of every open order that has none yet; says how many. It counts against no
     /// rate: taking orders back is never the dangerous side, and each order takes one cancel only.
     pub(crate) fn stage_cancel_all(&mut self, reason: Reason) -> u32 {
+        self.stage_cancel_of(reason, None)
+    }
+
+    /// The same for the orders of one instrument.
+    pub(crate) fn stage_cancel_of(&mut self, reason: Reason, only: Option<InstrumentId>) -> u32 {
         let mut count = 0;
-        for open in self.orders.iter_mut().filter(|open| !open.cancelling) {
+        let mine = |open: &&mut OpenOrder| {
+            !open.cancelling && only.is_none_or(|only| only == open.order.request.instrument)
+        };
+        for open in self.orders.iter_mut().filter(mine) {
             open.cancelling = true;
             self.staged.push((open.order.id.intent, Some(reason)));
             count += 1;
@@ -324,6 +325,9 @@ impl Book {
         let (instrument, side) = (open.order.request.instrument, open.order.request.side);
         if let Some(line) = self.line_mut(instrument) {
             line.fill(side, event.last_price, event.last_size, event.fee);
+            if event.fee_base != 0 {
+                line.take_base(event.last_price, event.fee_base);
+            }
         }
         Applied::Changed
     }
@@ -347,6 +351,14 @@ impl Book {
         Applied::Changed
     }
 
+    /// A position changed without an order: what the venue has is taken in.
+    pub(crate) fn adjust(&mut self, of: &Adjustment) {
+        if let Some(line) = self.line_mut(of.instrument) {
+            line.adjust(of.size, of.rest, of.price);
+            self.mark();
+        }
+    }
+
     /// Takes in the market: the touch, the feed's state, and the worth of what is held.
     pub(crate) fn on_market(&mut self, event: &Event) {
         let Some(line) = self.line_mut(event.at().instrument) else { return };
@@ -360,27 +372,43 @@ impl Book {
             Event::Feed(status) => line.touch.feed = status.state,
             Event::Trade(_) | Event::Bar(_) => return,
         }
-        if line.size != 0 || !self.started {
+        line.settle_cost();
+        if line.size != 0 || !line.began {
             self.mark();
         }
     }
 
-    /// Equity, and the stops that hang on it.
+    /// Equity, and the stops that hang on it. An instrument without a price switches off no stop: it
+    /// counts at the last price known, and its loss from the first one that the market says.
     fn mark(&mut self) {
-        let mut equity: Cash = 0;
+        let mut begins = false;
+        self.unpriced = false;
         for line in &mut self.lines {
-            // Without a price for everything held the last mark stands.
-            let Some(worth) = line.equity() else { return };
-            line.worth = worth;
-            equity = equity.saturating_add(worth);
+            match line.equity() {
+                Some(worth) => line.worth = worth,
+                None => self.unpriced = true,
+            }
+            if !line.began {
+                line.start = line.worth;
+                if !line.day_known {
+                    line.day_start = line.worth;
+                }
+                begins |= line.is_current();
+            }
+        }
+        if begins {
+            self.lines_begin();
+        }
+        let [mut equity, mut start, mut day_start]: [Cash; 3] = [0; 3];
+        for line in &self.lines {
+            equity = equity.saturating_add(line.worth);
+            start = start.saturating_add(line.start);
+            day_start = day_start.saturating_add(line.day_start);
         }
         self.equity = equity;
-        if !self.started {
-            self.start();
-        }
-        let earned = equity.saturating_sub(self.start);
+        let earned = equity.saturating_sub(start);
         // Until the lane has said which day it is, an earlier run's day may be over.
-        let today = if self.day.said { equity.saturating_sub(self.day_start) } else { 0 };
+        let today = if self.day.said { equity.saturating_sub(day_start) } else { 0 };
         self.watch.mark(earned, today, &self.risk.losses);
         self.shares.iter_mut().for_each(|share| share.publish(&self.lines));
     }
@@ -388,6 +416,11 @@ impl Book {
     /// Profit and loss of everything that ever filled, at the latest middle, less fees.
     pub(crate) fn equity(&self) -> Cash {
         self.equity
+    }
+
+    /// Whether something is held whose price was never known, so that equity is not.
+    pub(crate) fn is_unpriced(&self) -> bool {
+        self.unpriced
     }
 
     /// How far equity is below its highest since the start.
@@ -418,6 +451,18 @@ impl Book {
         self.lines.iter().map(Line::position)
     }
 
+    /// What a closing leaves of what it was to close, and why.
+    pub(crate) fn left(&self, closing: &Closing) -> Vec<Left> {
+        let lines = self.lines.iter().filter(|line| closing.is_of(line.instrument.id));
+        let left = |line: &Line| Left {
+            instrument: line.instrument.id,
+            size: line.size,
+            rest: line.rest(),
+            why: closing.ended(line.instrument.id).unwrap_or(Why::Over),
+        };
+        lines.filter(|line| line.size != 0 || line.rest() != 0).map(left).collect()
+    }
+
     /// Orders that are not done, staged ones last, in the order of their numbers.
     pub(crate) fn open_orders(&self) -> &[OpenOrder] {
         &self.orders
@@ -446,13 +491,33 @@ impl Book {
         self.line(instrument).map(|line| (&line.instrument, line.touch))
     }
 
+    /// What the venue of an instrument lets pass.
+    pub(crate) fn clearance(&self, instrument: InstrumentId) -> Option<&Clearance> {
+        self.line(instrument).map(|line| line.clearance.as_ref())
+    }
+
+    /// Before the first event: what venues let pass, by instrument.
+    pub(crate) fn clear(&mut self, clearances: &[Arc<Clearance>]) {
+        for line in &mut self.lines {
+            if let Some(clearance) = clearances.get(line.instrument.id as usize) {
+                line.clearance = clearance.clone();
+            }
+        }
+    }
+
     /// Whether only reducing orders of an instrument pass now, and under which code.
     pub(crate) fn reducing_only(&self, instrument: InstrumentId) -> Option<Deny> {
         if self.risk.mode == Mode::ReduceOnly {
             return Some(Deny::ReduceOnlyMode);
         }
+        if self.unpriced {
+            return Some(Deny::NoPrice);
+        }
         self.watch.deny().or_else(|| {
             let place = self.lines.iter().position(|line| line.instrument.id == instrument)?;
+            if let Some(deny) = self.lines[place].clearance.deny() {
+                return Some(deny);
+            }
             let mut shares = self.shares.iter().filter(|share| share.has_line(place));
             let stopped = |share: &Share| share.joint.stop(self.day.number).is_some();
             shares.any(stopped).then_some(Deny::AccountLoss)

@@ -7,10 +7,10 @@
 //! The rules run in this order, so that the same request is always refused under the same code:
 //!
 //! 1. `intents-per-call`, `trading-disabled`, `halted`: may this call trade at all?
-//! 2. `instrument-unknown`, `stale-data`: is there a market to decide on?
+//! 2. `instrument-unknown`, `venue-halted`, `stale-data`: is there a market to decide on?
 //! 3. `price-step`, `qty-step`, `below-min`, `above-max`, `notional`: is it an order?
-//! 4. `not-reducing`, `reduce-only-mode`, `loss-limit`, `drawdown-limit`, `daily-loss`,
-//!    `account-loss`: must it reduce, and does it?
+//! 4. `not-reducing`, `reduce-only-mode`, `no-price`, `loss-limit`, `drawdown-limit`, `daily-loss`,
+//!    `position-differs`, `account-loss`: must it reduce, and does it?
 //! 5. `price-band`, `position-limit`, `self-trade`: does it do harm where it lands?
 //! 6. `order-count`, `rate`: is there room for it? Last, so that a denied order costs no room.
 
@@ -19,6 +19,7 @@ use wickd_model::{
 };
 
 use super::book::{Book, OPEN_ORDERS_BOUND};
+use super::clearance::{Clearance, Passes};
 use super::line::Touch;
 
 /// Hundredths of a percent in a whole.
@@ -43,9 +44,11 @@ pub(crate) fn check(request: &OrderRequest, book: &Book, call: Call) -> Result<(
     may_trade(book, call)?;
     deny_if(book.risk.mode == Mode::Halt, Deny::Halted)?;
     let (instrument, touch) = book.market(request.instrument).ok_or(Deny::InstrumentUnknown)?;
+    let clearance = book.clearance(request.instrument).ok_or(Deny::InstrumentUnknown)?;
+    deny_if(clearance.passes() == Passes::Nothing, Deny::VenueHalted)?;
     let live = touch.feed == wickd_model::FeedState::Live;
     let middle_twice = touch.middle_twice().filter(|_| live).ok_or(Deny::StaleData)?;
-    well_formed(request, instrument, touch, &book.risk)?;
+    well_formed(request, instrument, clearance, touch, &book.risk)?;
     reducing(request, book)?;
     harmless(request, instrument, middle_twice, book)?;
     let room = book.risk.open_orders_max.min(OPEN_ORDERS_BOUND) as usize;
@@ -75,6 +78,7 @@ fn may_trade(book: &Book, call: Call) -> Result<(), Deny> {
 fn well_formed(
     request: &OrderRequest,
     instrument: &Instrument,
+    clearance: &Clearance,
     touch: Touch,
     risk: &Risk,
 ) -> Result<(), Deny> {
@@ -85,7 +89,8 @@ fn well_formed(
     };
     deny_if(!priced, Deny::PriceStep)?;
     deny_if(!on_step(request.size, instrument.qty_step), Deny::QtyStep)?;
-    deny_if(request.size < instrument.min_qty, Deny::BelowMin)?;
+    let min_qty = instrument.min_qty.max(clearance.min_qty());
+    deny_if(request.size < min_qty, Deny::BelowMin)?;
     let too_large = |most: i64| !within(request.size, instrument.size_scale, most);
     deny_if(risk.order_size_max.is_some_and(too_large), Deny::AboveMax)?;
     let price = match (request.kind, request.side) {
@@ -94,7 +99,8 @@ fn well_formed(
         (Kind::Market, Side::Sell) => touch.bid,
     };
     let notional = instrument.notional(price, request.size).ok_or(Deny::Notional)?;
-    deny_if(notional < instrument.min_notional, Deny::BelowMin)?;
+    let min_notional = instrument.min_notional.max(clearance.min_notional());
+    deny_if(notional < min_notional, Deny::BelowMin)?;
     deny_if(risk.order_notional_max.is_some_and(|most| notional > most), Deny::Notional)
 }
 

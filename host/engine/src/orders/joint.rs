@@ -179,13 +179,10 @@ impl Share {
         }
     }
 
-    /// What the lines earned today before this run counts for the day too.
-    pub(super) fn carry(&self, lines: &[Line]) {
-        let before = |place: &usize| {
-            lines.get(*place).map_or(0, |line| line.start.saturating_sub(line.day_start))
-        };
-        let before = self.lines.iter().map(before).fold(0, Cash::saturating_add);
-        let most = i64::MAX / (self.joint.slots.len().max(1) as i64 * 4);
+    /// What one of the lines earned today before this run counts for the day too.
+    pub(super) fn carry(&self, before: Cash) {
+        let parts = self.joint.slots.len().max(1) * self.lines.len().max(1);
+        let most = i64::MAX / (parts as i64 * 4);
         self.joint.day_start.fetch_sub(before.clamp(-most, most), Relaxed);
     }
 }

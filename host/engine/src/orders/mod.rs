@@ -6,6 +6,8 @@
 //! Only a [`Joint`] account is shared between lanes.
 
 mod book;
+mod clearance;
+mod closing;
 mod gate;
 mod joint;
 mod line;
@@ -19,6 +21,9 @@ mod stops;
 mod under_way;
 
 pub(crate) use book::{Applied, Book, OpenOrder, Staged};
+pub(crate) use clearance::{Clearance, Passes};
+pub(crate) use closing::Closing;
+pub use closing::{Left, Why};
 pub(crate) use gate::{Call, check, check_cancel};
 pub use joint::AccountStop;
 pub(crate) use joint::Joint;

@@ -464,6 +464,7 @@ impl PaperVenue {
             last_size: 0,
             fee: 0,
             trade_id: 0,
+            fee_base: 0,
             reconciled: false,
         }
     }

@@ -106,7 +106,7 @@ fn id_of(record: &Record) -> Option<ClientId> {
         Record::Intent { order, .. } | Record::Adopted(order) => Some(order.id),
         Record::Cancel { id, .. } => Some(*id),
         Record::Event(event) => Some(event.id),
-        Record::Note { .. } => None,
+        Record::Adjusted(_) | Record::Note { .. } => None,
     }
 }
 
@@ -128,7 +128,7 @@ fn gather(journal: &[Record], ledger: &[VenueRecord]) -> BTreeMap<ClientId, Know
             Record::Cancel { id, reason, .. } => {
                 all.entry(*id).or_default().cancel = Some(*reason);
             }
-            Record::Note { .. } => {}
+            Record::Adjusted(_) | Record::Note { .. } => {}
         }
     }
     for record in ledger {
@@ -206,6 +206,7 @@ fn never_sent(order: &Order) -> OrderEvent {
         last_size: 0,
         fee: 0,
         trade_id: 0,
+        fee_base: 0,
         reconciled: true,
     }
 }

@@ -87,6 +87,7 @@ pub(super) fn fill(intent: u64, side: Side, price: i64, size: i64, filled: i64) 
         last_size: size,
         fee: 3,
         trade_id: intent * 1_000_000 + filled.unsigned_abs(),
+        fee_base: 0,
         reconciled: false,
     }
 }

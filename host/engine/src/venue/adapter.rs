@@ -260,15 +260,18 @@ pub(crate) enum Mismatch {
 /// # Errors
 /// The venue does not list it, or under rules that the operator's do not fit.
 pub(crate) fn matched(instrument: &Instrument, listings: &[Listing]) -> Result<Market, Mismatch> {
-    let product = convert::product(instrument.product);
-    let symbol = format!("{}-{}", instrument.base, instrument.quote);
-    let found =
-        listings.iter().find(|listing| listing.symbol == symbol && listing.product == product);
-    let listing = found.ok_or(Mismatch::Unlisted)?;
+    let listing = listed(instrument, listings).ok_or(Mismatch::Unlisted)?;
     if let Some(wrong) = convert::disagreement(instrument, listing) {
         return Err(Mismatch::Differs(wrong));
     }
     Ok(market(instrument, listing.native.clone(), listing.contract_size.clone()))
+}
+
+/// The venue's listing of an instrument.
+pub(crate) fn listed<'l>(instrument: &Instrument, listings: &'l [Listing]) -> Option<&'l Listing> {
+    let product = convert::product(instrument.product);
+    let symbol = format!("{}-{}", instrument.base, instrument.quote);
+    listings.iter().find(|listing| listing.symbol == symbol && listing.product == product)
 }
 
 /// The market an instrument is, as the adapter is told.

@@ -1,8 +1,7 @@
 //! The nouns of `wit/exchange.wit` and the nouns of the house, one into the other.
 
 use wickd_model::{
-    Aggressor, CASH_SCALE, Cash, Instrument, InstrumentId, Kind, Product, Reason, Side, Status,
-    Tif, parse_scaled,
+    Aggressor, Instrument, InstrumentId, Kind, Product, Reason, Side, Status, Tif, parse_scaled,
 };
 use wickd_policy::venue::catalogue::{Does, Shape, Write};
 use wickd_sandbox::exchange::nouns::{self, Operation};
@@ -38,6 +37,17 @@ pub(super) fn product(product: Product) -> nouns::Product {
         Product::Perpetual => nouns::Product::Perpetual,
         Product::DatedFuture => nouns::Product::DatedFuture,
         Product::Option => nouns::Product::Option,
+    }
+}
+
+/// The other way round.
+pub(super) fn of_product(product: nouns::Product) -> Product {
+    match product {
+        nouns::Product::Spot => Product::Spot,
+        nouns::Product::Margin => Product::Margin,
+        nouns::Product::Perpetual => Product::Perpetual,
+        nouns::Product::DatedFuture => Product::DatedFuture,
+        nouns::Product::Option => Product::Option,
     }
 }
 
@@ -154,29 +164,6 @@ fn instrument_of(operation: &Operation) -> Option<InstrumentId> {
         | Operation::Fills(of) => Some(of.instrument),
         _ => None,
     }
-}
-
-/// A fee in the quote asset: as it is, or at the fill's price where it was paid in the base asset.
-/// One in a third asset has no price here and counts as nothing; its balance tells.
-pub(super) fn fee(fill: &nouns::FillReport, instrument: &Instrument) -> Cash {
-    let Some(fee) = cash(&fill.fee) else { return 0 };
-    if fill.fee_asset == instrument.quote {
-        return fee;
-    }
-    if fill.fee_asset != instrument.base {
-        return 0;
-    }
-    let scale = 10i128.pow(u32::from(instrument.price_scale));
-    i64::try_from(i128::from(fee) * i128::from(fill.price) / scale).unwrap_or(0)
-}
-
-/// Decimal text at the scale of cash, finer digits cut off.
-fn cash(text: &str) -> Option<Cash> {
-    let cut = match text.split_once('.') {
-        Some((_, part)) => text.len() - part.len() + part.len().min(usize::from(CASH_SCALE)),
-        None => text.len(),
-    };
-    parse_scaled(text.get(..cut)?, CASH_SCALE).ok()
 }
 
 /// Where the operator's rules of an instrument are looser than the venue's; finer ones than the

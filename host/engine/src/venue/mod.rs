@@ -11,6 +11,8 @@ mod adapter;
 mod book;
 mod connector;
 mod convert;
+mod fees;
+mod holdings;
 mod probe;
 mod streams;
 mod tracker;
@@ -20,7 +22,9 @@ mod wiring;
 use std::sync::Arc;
 
 use semver::VersionReq;
-use wickd_model::{ClientId, InstrumentId, LossStops, Order, OrderEvent, PluginName, Reason, TsNs};
+use wickd_model::{
+    Adjustment, ClientId, InstrumentId, LossStops, Order, OrderEvent, PluginName, Reason, TsNs,
+};
 use wickd_policy::acceptance::Accept;
 use wickd_policy::net::Grants;
 use wickd_policy::params::Setting;
@@ -32,6 +36,7 @@ use crate::intake::Plugin;
 
 pub(crate) use adapter::{Adapter, market};
 pub(crate) use connector::{Connector, Parts, Taken};
+pub(crate) use holdings::{Fine, units};
 pub use probe::{Probe, ProbeError};
 pub(crate) use wire::Wire;
 pub use wire::WireError;
@@ -74,6 +79,9 @@ pub struct VenuePlan {
     pub stale_after_ms: u64,
     /// How long a signed request stays valid at the venue.
     pub recv_window_ms: u64,
+    /// How far the venue's reads may be behind its matching: within it an answer without an order, or
+    /// with a position of before, proves nothing.
+    pub read_lag_ms: u64,
     /// Its instruments.
     pub instruments: Vec<InstrumentId>,
 }
@@ -107,8 +115,40 @@ pub(crate) enum Input {
     Beat { socket: u32, epoch: u32 },
     /// It is closed, or could not be opened. `refused` where the house did not let it open or go on.
     Closed { socket: u32, epoch: u32, why: String, refused: bool },
+    /// The operator asks what is owned, or has said something about it.
+    Word(Word, std::sync::mpsc::Sender<Result<Vec<OwnedRow>, String>>),
     /// The end.
     Stop,
+}
+
+/// What an operator says to a venue.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Word {
+    /// What is owned there?
+    Positions,
+    /// This slot takes what the venue has and no other slot owns.
+    Adopt {
+        /// Its number; that of `unassigned` where no slot is to have it.
+        slot: u32,
+        /// Of which instrument.
+        instrument: InstrumentId,
+    },
+    /// A venue that was halted goes on.
+    Resume,
+}
+
+/// What is owned of one asset or position, for people: amounts are decimal text in base units.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct OwnedRow {
+    pub(crate) venue: String,
+    pub(crate) what: String,
+    pub(crate) instruments: Vec<InstrumentId>,
+    /// By slot number.
+    pub(crate) slots: Vec<(u32, String)>,
+    pub(crate) ours: String,
+    pub(crate) theirs: Option<String>,
+    pub(crate) standing: &'static str,
+    pub(crate) halted: bool,
 }
 
 /// What became of a request.
@@ -163,8 +203,29 @@ pub fn client_text(prefix: &str, house: u32, slot: u32, intent: u64) -> String {
     format!("{prefix}w{}", parts.map(convert::base36).join("x"))
 }
 
-/// A lane's ear for order news.
+/// What the client ids of a journal begin with.
+pub(crate) fn own_prefix(prefix: &str, house: u32) -> String {
+    format!("{prefix}w{}x", convert::base36(u64::from(house)))
+}
+
+/// The slot and the number in a client id of this journal; none where it is not one.
+pub(crate) fn read_client_text(text: &str, prefix: &str, house: u32) -> Option<ClientId> {
+    let (slot, intent) = text.strip_prefix(&own_prefix(prefix, house))?.split_once('x')?;
+    let number = |text: &str| u64::from_str_radix(text, 36).ok();
+    Some(ClientId { slot: u32::try_from(number(slot)?).ok()?, intent: number(intent)? })
+}
+
+/// What a lane hears of a venue.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum News {
+    /// Something became of an order.
+    Order(OrderEvent),
+    /// A position changed without one.
+    Adjust(Adjustment),
+}
+
+/// A lane's end of a venue's news.
 pub(crate) struct NewsTap {
-    pub(crate) ring: rtrb::Producer<OrderEvent>,
+    pub(crate) ring: rtrb::Producer<News>,
     pub(crate) waker: crate::lane::Waker,
 }

@@ -291,6 +291,7 @@ impl Probe {
             | Input::Send(_)
             | Input::Cancel(..)
             | Input::Adapter(_)
+            | Input::Word(..)
             | Input::Stop => {}
         }
         let mut said = Vec::new();

@@ -36,6 +36,8 @@ use crate::plan::Credentials;
 use costs::costs;
 use socket::End;
 
+/// The venue's clock was not read yet.
+const OFFSET_UNKNOWN: i64 = i64::MIN;
 const NS_PER_MS: u64 = 1_000_000;
 /// Messages waiting to be sent on one socket; a socket that takes no more is closed.
 const TEXTS_MAX: usize = 256;
@@ -142,7 +144,7 @@ impl Wire {
             tls,
             limiter: limiter.clone(),
             clock: edges.clock.clone(),
-            offset_ms: AtomicI64::new(0),
+            offset_ms: AtomicI64::new(OFFSET_UNKNOWN),
             nonce: AtomicU64::new(edges.clock.now_ns() / NS_PER_MS),
             recv_ms: u32::try_from(plan.recv_window_ms).unwrap_or(u32::MAX),
             inputs,
@@ -351,9 +353,13 @@ impl Shared {
     }
 
     fn moment(&self) -> Moment {
-        let now_ms = self.clock.now_ns() / NS_PER_MS;
+        // A venue whose clock was read is told its own time, whatever this machine is set to.
+        let venue_ms = match self.offset_ms.load(Ordering::Relaxed) {
+            OFFSET_UNKNOWN => self.clock.machine_ns() / NS_PER_MS,
+            offset_ms => (self.clock.now_ns() / NS_PER_MS).saturating_add_signed(offset_ms),
+        };
         Moment {
-            venue_ms: now_ms.saturating_add_signed(self.offset_ms.load(Ordering::Relaxed)),
+            venue_ms,
             nonce: self.nonce.fetch_add(1, Ordering::Relaxed),
             recv_ms: self.recv_ms,
         }

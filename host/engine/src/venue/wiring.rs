@@ -11,17 +11,21 @@ use std::thread::JoinHandle;
 
 use semver::VersionReq;
 use wickd_egress::limit::Limiter;
-use wickd_model::{Event, OrderEvent, PluginName};
+use wickd_model::{Event, InstrumentId, IntentId, PluginName};
 use wickd_policy::acceptance::Accept;
 use wickd_sandbox::Runtime;
 
-use super::{Connector, INPUTS_MAX, Input, NewsTap, Parts, Taken, VenuePlan, Wire, WireError};
+use super::holdings::Fine;
+use super::{
+    Connector, INPUTS_MAX, Input, News, NewsTap, Parts, Taken, VenuePlan, Wire, WireError,
+};
 use crate::accounts::SharedAccounts;
 use crate::desk::Routes;
 use crate::edges::Edges;
 use crate::events::Notices;
 use crate::intake::Plugin;
 use crate::lane::Waker;
+use crate::orders::{Clearance, Passes};
 use crate::plan::Plan;
 
 /// Market events between venues, feeds and pump; when it is full the venues' sockets are read more
@@ -42,6 +46,7 @@ pub(crate) struct Wiring {
     has_feeds: bool,
     live: Vec<bool>,
     accounts: SharedAccounts,
+    clearances: Vec<Arc<Clearance>>,
 }
 
 struct Made {
@@ -56,10 +61,13 @@ pub(crate) struct Ear {
     /// Its name among all places, and whose bytes it takes.
     pub(crate) place: String,
     pub(crate) accept: Accept,
+    pub(crate) name: String,
+    /// Those whose orders leave for it.
+    pub(crate) instruments: Vec<InstrumentId>,
     pub(crate) plugin: PluginName,
     pub(crate) range: VersionReq,
     employed: Option<Arc<Plugin>>,
-    input: SyncSender<Input>,
+    pub(crate) input: SyncSender<Input>,
 }
 
 impl Ear {
@@ -88,6 +96,14 @@ pub(crate) struct Start<'s> {
     /// The journal's own number.
     pub(crate) house: u32,
     pub(crate) taken: Vec<Taken>,
+    /// Names of slots, by number.
+    pub(crate) slots: BTreeMap<u32, String>,
+    /// The number of the slot that owns what no other owns.
+    pub(crate) unassigned: u32,
+    /// What the journal adds up to, by slot and instrument.
+    pub(crate) owned: BTreeMap<(u32, InstrumentId), Fine>,
+    /// The last number that each slot has ever given an order.
+    pub(crate) last_intents: BTreeMap<u32, IntentId>,
 }
 
 impl Wiring {
@@ -106,12 +122,21 @@ impl Wiring {
         let venues = made.collect();
         let has_feeds = !plan.plugin_feeds.is_empty();
         let accounts = SharedAccounts::new(plan);
-        Self { venues, market_in, market: Some(market), has_feeds, live, accounts }
+        let clearances: Vec<Arc<Clearance>> = live.iter().map(|_| Arc::default()).collect();
+        // What is owned was not compared yet.
+        let live_ones = clearances.iter().zip(&live).filter(|(_, live)| **live);
+        live_ones.for_each(|(clearance, _)| clearance.set(Passes::Reducing));
+        Self { venues, market_in, market: Some(market), has_feeds, live, accounts, clearances }
     }
 
     /// What lanes share besides.
     pub(crate) fn accounts(&self) -> &SharedAccounts {
         &self.accounts
+    }
+
+    /// By instrument: what its venue lets pass, for the gates.
+    pub(crate) fn clearances(&self) -> &[Arc<Clearance>] {
+        &self.clearances
     }
 
     /// By instrument: whether its orders go to a real venue.
@@ -145,7 +170,7 @@ impl Wiring {
     }
 
     /// The next lane's end.
-    pub(crate) fn lane(&mut self, waker: &Waker) -> Vec<rtrb::Consumer<OrderEvent>> {
+    pub(crate) fn lane(&mut self, waker: &Waker) -> Vec<rtrb::Consumer<News>> {
         let end = |venue: &mut Made| {
             let (ring, heard) = rtrb::RingBuffer::new(NEWS_MAX);
             venue.news.push(NewsTap { ring, waker: waker.clone() });
@@ -160,6 +185,11 @@ impl Wiring {
             place: format!("venue/{}", venue.plan.name),
             accept: venue.plan.accept.clone(),
             employed: None,
+            name: venue.plan.name.clone(),
+            instruments: match venue.plan.trade {
+                true => venue.plan.instruments.clone(),
+                false => Vec::new(),
+            },
             plugin: venue.plan.plugin.clone(),
             range: venue.plan.range.clone(),
             input: venue.ear.clone(),
@@ -198,6 +228,16 @@ impl Wiring {
                 house: start.house,
                 taken: mine,
                 sole: sole.clone(),
+                clearances: self.clearances.clone(),
+                slots: start.slots.clone(),
+                unassigned: start.unassigned,
+                owned: start
+                    .owned
+                    .iter()
+                    .filter(|((_, id), _)| made.plan.instruments.contains(id))
+                    .map(|(of, amount)| (*of, *amount))
+                    .collect(),
+                last_intents: start.last_intents.clone(),
                 random: Box::new(|| RandomState::new().build_hasher().finish()),
                 plan: made.plan,
             };

@@ -199,6 +199,19 @@ impl<'n> Fields<'n> {
         (value.kind != NodeKind::Null).then_some(value)
     }
 
+    /// The value of a limit: where the key stands and has no value, that is a fault. An empty limit
+    /// would be no limit, or the default, and nobody would have said so.
+    pub fn limit(&self, key: &str, problems: &mut Problems) -> Option<&'n Node> {
+        let value = self.get(key);
+        let empty = self.entries.iter().find(|(known, _)| known.text == key && value.is_none());
+        if let Some((known, _)) = empty {
+            let reason = format!("`{key}` has no value");
+            let fix = "write one (an amount may be `none`), or remove the key";
+            problems.add(Problem::new(&known.place, reason, fix));
+        }
+        value
+    }
+
     /// The value of a key that must be there.
     pub fn need(&self, key: &str, problems: &mut Problems) -> Option<&'n Node> {
         let value = self.get(key);

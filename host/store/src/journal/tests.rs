@@ -42,6 +42,7 @@ fn event(slot: u32, number: u64, last_price: i64) -> Record {
         last_size: 1,
         fee: -3,
         trade_id: u64::MAX,
+        fee_base: 0,
         reconciled: false,
     })
 }

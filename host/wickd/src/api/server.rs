@@ -8,15 +8,16 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, State};
+use axum::extract::{DefaultBodyLimit, Path as Part, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::serve::Listener;
+use serde::Deserialize;
 use serde_json::json;
 use tokio::net::{UnixListener, UnixStream, unix::SocketAddr};
 use tokio::sync::oneshot;
-use wickd_engine::{EngineHandle, Unanswered};
+use wickd_engine::{EngineHandle, Refused, Unanswered};
 use wickd_model::Digest;
 
 use crate::exit::{Exit, Failure};
@@ -131,6 +132,11 @@ fn routes(engine: EngineHandle) -> axum::Router {
         .route("/v1/slots", get(slots))
         .route("/v1/held", get(held))
         .route("/v1/approve", post(approve))
+        .route("/v1/positions", get(positions))
+        .route("/v1/venues/{venue}/positions", get(venue_positions))
+        .route("/v1/positions/adopt", post(adopt))
+        .route("/v1/positions/close", post(close))
+        .route("/v1/venues/resume", post(resume))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .with_state(engine)
 }
@@ -158,6 +164,70 @@ async fn approve(State(engine): State<EngineHandle>, body: Bytes) -> Response {
         Ok(Ok(Ok(text))) => Json(json!({ "text": text })).into_response(),
         Ok(Ok(Err(error))) => problem(StatusCode::CONFLICT, "not-approved", &error.to_string()),
         Ok(Err(error)) => {
+            problem(StatusCode::SERVICE_UNAVAILABLE, "unanswered", &error.to_string())
+        }
+        Err(_) => problem(StatusCode::INTERNAL_SERVER_ERROR, "unexpected", "the question failed"),
+    }
+}
+
+/// Whose position of what.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OfOwner {
+    slot: String,
+    instrument: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AVenue {
+    venue: String,
+}
+
+async fn positions(State(engine): State<EngineHandle>) -> Response {
+    told(engine, |engine| engine.owned(None)).await
+}
+
+async fn venue_positions(
+    State(engine): State<EngineHandle>,
+    Part(venue): Part<String>,
+) -> Response {
+    told(engine, move |engine| engine.owned(Some(venue))).await
+}
+
+async fn adopt(State(engine): State<EngineHandle>, body: Bytes) -> Response {
+    let Ok(OfOwner { slot, instrument }) = serde_json::from_slice(&body) else { return owner() };
+    told(engine, move |engine| engine.adopt(slot, instrument)).await
+}
+
+async fn close(State(engine): State<EngineHandle>, body: Bytes) -> Response {
+    let Ok(OfOwner { slot, instrument }) = serde_json::from_slice(&body) else { return owner() };
+    told(engine, move |engine| engine.close(slot, instrument)).await
+}
+
+async fn resume(State(engine): State<EngineHandle>, body: Bytes) -> Response {
+    let Ok(AVenue { venue }) = serde_json::from_slice(&body) else {
+        return problem(StatusCode::BAD_REQUEST, "bad-request", "send a venue");
+    };
+    told(engine, move |engine| engine.resume(venue)).await
+}
+
+fn owner() -> Response {
+    problem(StatusCode::BAD_REQUEST, "bad-request", "send a slot and an instrument")
+}
+
+/// As [`answer`], for what may be refused.
+async fn told<T: serde::Serialize + Send + 'static>(
+    engine: EngineHandle,
+    question: impl FnOnce(&EngineHandle) -> Result<T, Refused> + Send + 'static,
+) -> Response {
+    match tokio::task::spawn_blocking(move || question(&engine)).await {
+        Ok(Ok(value)) => Json(value).into_response(),
+        Ok(Err(Refused::No(text, fix))) => {
+            let body = json!({ "code": "refused", "text": text, "fix": fix });
+            (StatusCode::CONFLICT, Json(body)).into_response()
+        }
+        Ok(Err(Refused::Unanswered(error))) => {
             problem(StatusCode::SERVICE_UNAVAILABLE, "unanswered", &error.to_string())
         }
         Err(_) => problem(StatusCode::INTERNAL_SERVER_ERROR, "unexpected", "the question failed"),

@@ -268,9 +268,32 @@ fn set<T>(
     problems: &mut Problems,
     read: impl FnOnce(&Node) -> Result<T, Problem>,
 ) -> T {
+    let node = fields.get(key);
+    read_or(node, key, default, problems, read)
+}
+
+/// The same for a limit, which may be left out and not left empty.
+fn limit<T>(
+    fields: &Fields<'_>,
+    key: &str,
+    default: T,
+    problems: &mut Problems,
+    read: impl FnOnce(&Node) -> Result<T, Problem>,
+) -> T {
+    let node = fields.limit(key, problems);
+    read_or(node, key, default, problems, read)
+}
+
+fn read_or<T>(
+    node: Option<&Node>,
+    key: &str,
+    default: T,
+    problems: &mut Problems,
+    read: impl FnOnce(&Node) -> Result<T, Problem>,
+) -> T {
     let named =
         |problem: Problem| Problem { reason: format!("`{key}`: {}", problem.reason), ..problem };
-    let value = fields.get(key).map(|node| read(node).map_err(named));
+    let value = node.map(|node| read(node).map_err(named));
     value.and_then(|outcome| problems.keep(outcome)).unwrap_or(default)
 }
 

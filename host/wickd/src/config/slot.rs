@@ -12,7 +12,7 @@ use wickd_policy::yaml::{Fields, Node, NodeKind, Problem, Problems};
 use wickd_policy::{LimitsPatch, VersionReq};
 
 use super::market::list;
-use super::{House, accept, set};
+use super::{House, accept, limit, set};
 
 /// Most slots. Two thousand were measured at under 24 KB each.
 const SLOTS_MAX: usize = 4_096;
@@ -43,6 +43,10 @@ pub(super) fn slots(
     let mut slots = Vec::new();
     for node in nodes {
         let Some(slot) = slot(node, house, problems) else { continue };
+        if slot.name.as_str() == wickd_engine::UNASSIGNED {
+            let reason = format!("`{}` is what owns what no slot owns", slot.name);
+            problems.add(Problem::new(&node.place, reason, "give the slot another name"));
+        }
         if !names.insert(slot.name.clone()) {
             let reason = format!("two slots are called `{}`", slot.name);
             problems.add(Problem::new(&node.place, reason, "rename one of them"));
@@ -64,7 +68,10 @@ fn slot(node: &Node, house: &House<'_>, problems: &mut Problems) -> Option<SlotP
     if let Some(node) = of.get("config") {
         flatten(node, "", &mut settings, problems);
     }
-    let patch = of.get("limits").map(|node| LimitsPatch::read(node, problems)).unwrap_or_default();
+    let patch = of
+        .limit("limits", problems)
+        .map(|node| LimitsPatch::read(node, problems))
+        .unwrap_or_default();
     let failures =
         [("keep", OnFailure::Keep), ("cancel", OnFailure::Cancel), ("flatten", OnFailure::Flatten)];
     let risk = risk(&of, problems);
@@ -184,15 +191,16 @@ fn risk(fields: &Fields<'_>, problems: &mut Problems) -> Risk {
         "loss_day_max",
     ];
     let standard = Risk::default();
-    let opened = fields.get("risk").and_then(|node| Fields::of(node, &KEYS, problems));
+    let opened = fields.limit("risk", problems);
+    let opened = opened.and_then(|node| Fields::of(node, &KEYS, problems));
     let Some(of) = opened else { return standard };
     let modes = [("trade", Mode::Trade), ("reduce-only", Mode::ReduceOnly), ("halt", Mode::Halt)];
-    let mut cash = |key, default| set(&of, key, default, problems, amount);
+    let mut cash = |key, default| limit(&of, key, default, problems, amount);
     let order_size_max = cash("order_size_max", standard.order_size_max);
     let order_notional_max = cash("order_notional_max", standard.order_notional_max);
     let position_notional_max = cash("position_notional_max", standard.position_notional_max);
     let losses = losses(&of, problems);
-    let mut count = |key, default, max| set(&of, key, default, problems, |n| n.integer(1..=max));
+    let mut count = |key, default, max| limit(&of, key, default, problems, |n| n.integer(1..=max));
     Risk {
         order_size_max,
         order_notional_max,
@@ -201,7 +209,7 @@ fn risk(fields: &Fields<'_>, problems: &mut Problems) -> Risk {
         orders_per_second: count("orders_per_second", standard.orders_per_second, 10_000),
         open_orders_max: count("open_orders_max", standard.open_orders_max, 10_000),
         price_band_bps: count("price_band_bps", standard.price_band_bps, 10_000),
-        mode: set(&of, "mode", standard.mode, problems, |n| n.one_of(&modes)),
+        mode: limit(&of, "mode", standard.mode, problems, |n| n.one_of(&modes)),
     }
 }
 
@@ -218,7 +226,7 @@ fn amount(node: &Node) -> Result<Option<i64>, Problem> {
 
 /// The loss stops among the options of a `risk` block.
 fn losses(of: &Fields<'_>, problems: &mut Problems) -> LossStops {
-    let mut stop = |key| set(of, key, None, problems, amount);
+    let mut stop = |key| limit(of, key, None, problems, amount);
     LossStops {
         loss_max: stop("loss_max"),
         drawdown_max: stop("drawdown_max"),
@@ -229,7 +237,8 @@ fn losses(of: &Fields<'_>, problems: &mut Problems) -> LossStops {
 /// `risk` of an account: the loss stops of all its slots together.
 pub(super) fn account_risk(fields: &Fields<'_>, problems: &mut Problems) -> LossStops {
     const KEYS: [&str; 3] = ["loss_max", "drawdown_max", "loss_day_max"];
-    let opened = fields.get("risk").and_then(|node| Fields::of(node, &KEYS, problems));
+    let opened = fields.limit("risk", problems);
+    let opened = opened.and_then(|node| Fields::of(node, &KEYS, problems));
     opened.map_or(LossStops::default(), |of| losses(&of, problems))
 }
 

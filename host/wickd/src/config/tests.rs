@@ -420,6 +420,8 @@ fn a_venue_is_read_whole_and_trades_only_where_it_says_so() {
 fn what_a_venue_cannot_be_is_told_with_its_place() {
     let table = [
         ("    trade: true\n", "orders cannot be signed without `credentials`"),
+        ("    trade: true\n    credentials: main\n", "may lose in a day"),
+        ("    trade: true\n    credentials: main\n    risk: {loss_max: 5}\n", "may lose in a day"),
         ("    risk: {loss_max: 5}\n", "without `trade: true` none does"),
         ("    risk: {position_max: 5}\n", "unknown key `position_max`"),
         ("    streams: [trades]\n", "without `quotes` or `depth`"),
@@ -443,4 +445,54 @@ fn what_a_venue_cannot_be_is_told_with_its_place() {
     }
     let both = format!("{}feeds: []\n", venue(""));
     assert!(Config::parse(&both, Path::new("w.yaml"), None).is_err());
+}
+
+#[test]
+fn a_limit_that_is_left_empty_is_no_limit_that_anybody_has_set() {
+    let slot = "instruments:
+  BTC-USDT: {price_scale: 2, size_scale: 5}
+strategies:
+  - name: a
+    plugin: b
+    instruments: [BTC-USDT]\n";
+    let keys = [
+        "loss_max",
+        "drawdown_max",
+        "loss_day_max",
+        "order_size_max",
+        "order_notional_max",
+        "position_notional_max",
+        "orders_per_second",
+        "open_orders_max",
+        "price_band_bps",
+        "mode",
+    ];
+    let mut wrong = Vec::new();
+    for empty in ["", "~", "null", "# ${LIMIT}"] {
+        let of_slot = keys.iter().map(|key| (*key, format!("    risk:\n      {key}: {empty}\n")));
+        let whole = [
+            ("risk", format!("    risk: {empty}\n")),
+            ("limits", format!("    limits: {empty}\n")),
+        ];
+        let deadline = ("deadline_ms", format!("    limits:\n      deadline_ms: {empty}\n"));
+        for (key, extra) in of_slot.chain(whole).chain([deadline]) {
+            wrong.push((key, format!("{slot}{extra}")));
+        }
+        for key in ["loss_max", "drawdown_max", "loss_day_max"] {
+            let losses = ["loss_max", "drawdown_max", "loss_day_max"].map(|name| {
+                format!("      {name}: {}\n", if name == key { empty } else { "none" })
+            });
+            let losses = losses.concat();
+            let account = format!("    credentials: main\n    trade: true\n    risk:\n{losses}");
+            wrong.push((key, venue(&account)));
+        }
+        wrong.push(("open_orders_max", venue(&format!("    open_orders_max: {empty}\n"))));
+    }
+    for (key, text) in wrong {
+        let error = Config::parse(&text, Path::new("w.yaml"), None).unwrap_err();
+        let ConfigError::Wrong { problems, .. } = &error else { panic!("{error}") };
+        let told: Vec<_> = problems.iter().map(|problem| format!("{problem:?}")).collect();
+        let want = format!("`{key}` has no value");
+        assert!(told.iter().any(|line| line.contains(&want)), "{key}: {told:#?}\n{text}");
+    }
 }

@@ -11,7 +11,7 @@ use wickd_policy::venue::catalogue::{Catalogue, Signing};
 use wickd_policy::yaml::{Fields, Key, Node, Problem, Problems, quoted};
 
 use super::slot::{account_risk, flatten, plugin};
-use super::{PATH_BYTES_MAX, accept, set};
+use super::{PATH_BYTES_MAX, accept, limit, set};
 
 /// Most venues: each has two threads.
 const VENUES_MAX: usize = 16;
@@ -24,7 +24,13 @@ const STALE_AFTER_MS_MAX: u64 = 3_600_000;
 /// Binance takes no longer window.
 const RECV_WINDOW_MS_MAX: u64 = 60_000;
 
-const KEYS: [&str; 15] = [
+/// Reads of Binance lag by seconds, of nobody known by more than this.
+const READ_LAG_MS_MAX: u64 = 120_000;
+
+/// More keys than `risk` of a venue has.
+const RISK_KEYS_MAX: usize = 64;
+
+const KEYS: [&str; 16] = [
     "plugin",
     "accept",
     "config",
@@ -40,6 +46,7 @@ const KEYS: [&str; 15] = [
     "streams",
     "stale_after_ms",
     "recv_window_ms",
+    "read_lag_ms",
 ];
 
 /// `venues`: a map from the name that instruments use to what connects there.
@@ -92,6 +99,14 @@ fn venue(
         problems.add(Problem::new(&node.place, reason, "name a slot of the credentials file"));
     }
     let losses = account_risk(&of, problems);
+    let risk = of.get("risk").and_then(|node| node.map(RISK_KEYS_MAX).ok()).unwrap_or_default();
+    let is_said = risk.iter().any(|(key, _)| key.text == "loss_day_max");
+    if let (true, false, Some(node)) = (trade, is_said, of.get("trade")) {
+        let reason =
+            "orders leave for real, and nobody has said what the account may lose in a day";
+        let fix = "write `risk: {loss_day_max: 100}` beside it, an amount or `none`";
+        problems.add(Problem::new(&node.place, reason, fix));
+    }
     if let (false, Some(node)) = (trade, of.get("risk")) {
         let reason = "`risk` holds for orders that leave, and without `trade: true` none does";
         let fix = "set `trade: true`, or write it under `paper:`";
@@ -117,7 +132,7 @@ fn venue(
         trade,
         losses,
         // Binance takes 200 of a symbol; a strategy has at most 32 by default.
-        open_orders_max: set(&of, "open_orders_max", 200, problems, |n| n.integer(1..=10_000)),
+        open_orders_max: limit(&of, "open_orders_max", 200, problems, |n| n.integer(1..=10_000)),
         streams: set(&of, "streams", standard, problems, streams),
         stale_after_ms: set(&of, "stale_after_ms", 10_000, problems, |n| {
             n.integer(100..=STALE_AFTER_MS_MAX)
@@ -125,6 +140,8 @@ fn venue(
         recv_window_ms: set(&of, "recv_window_ms", 5_000, problems, |n| {
             n.integer(10..=RECV_WINDOW_MS_MAX)
         }),
+        // Binance's orders were read 15 s late.
+        read_lag_ms: set(&of, "read_lag_ms", 20_000, problems, |n| n.integer(0..=READ_LAG_MS_MAX)),
         instruments: mine,
     })
 }

@@ -120,7 +120,9 @@ venues:
     plugin: {venue}
     credentials: test
     trade: true
+    risk: {{loss_day_max: none}}
     recv_window_ms: 2000
+    read_lag_ms: 1000
     stale_after_ms: 2000
     endpoints:
 {}

@@ -14,9 +14,9 @@ impl Book {
         for line in &mut self.lines {
             let known = worth.iter().find(|(id, _)| *id == line.instrument.id);
             line.day_start = known.map_or(0, |(_, worth)| *worth);
+            line.day_known = true;
         }
-        (self.day.number, self.day.known, self.day.news) = (number, true, false);
-        self.sum_up();
+        (self.day.number, self.day.news) = (number, false);
     }
 
     /// The lane has come to this day of event time; called before its first event.
@@ -24,48 +24,40 @@ impl Book {
         self.day.said = true;
         if number > self.day.number {
             self.day.number = number;
-            self.day.known = self.started;
             self.watch.day_begins();
-            if self.started {
-                self.lines.iter_mut().for_each(|line| line.day_start = line.worth);
-                self.day.news = true;
+            for line in &mut self.lines {
+                line.day_known = line.began;
+                line.day_start = line.worth;
+                self.day.news |= line.began;
             }
-            self.sum_up();
         }
         self.carry();
-        if self.started {
-            // What an earlier run lost today may be too much already.
+        // What an earlier run lost today may be too much already.
+        if self.lines.iter().any(|line| line.began) {
             self.mark();
         }
     }
 
-    /// The first complete mark: loss counts from here.
+    /// The first price of this run for some lines: their loss counts from here.
     #[cold]
-    pub(super) fn start(&mut self) {
-        self.started = true;
-        for line in &mut self.lines {
-            line.start = line.worth;
-            if !self.day.known {
-                line.day_start = line.worth;
-            }
+    pub(super) fn lines_begin(&mut self) {
+        for line in self.lines.iter_mut().filter(|line| !line.began && line.is_current()) {
+            (line.began, line.start) = (true, line.worth);
+            self.day.news |= !line.day_known;
+            line.day_known = true;
         }
-        self.day.news |= !self.day.known;
-        self.day.known = true;
-        self.sum_up();
         self.carry();
     }
 
-    fn sum_up(&mut self) {
-        let sum =
-            |of: fn(&super::Line) -> Cash| self.lines.iter().map(of).fold(0, Cash::saturating_add);
-        (self.start, self.day_start) = (sum(|line| line.start), sum(|line| line.day_start));
-    }
-
-    /// Once, when both the day and the start are known.
+    /// Once for each line, when both the day and its start are known.
     fn carry(&mut self) {
-        if self.started && self.day.said && !self.day.carried {
-            self.day.carried = true;
-            self.shares.iter().for_each(|share| share.carry(&self.lines));
+        for place in 0..self.lines.len() {
+            let line = &mut self.lines[place];
+            if self.day.said && line.began && !std::mem::replace(&mut line.carried, true) {
+                let before = line.start.saturating_sub(line.day_start);
+                let shares = self.shares.iter().filter(|share| share.has_line(place));
+                shares.for_each(|share| share.carry(before));
+            }
         }
     }
 
@@ -88,7 +80,8 @@ impl Book {
             return None;
         }
         let worth = |line: &super::Line| (line.instrument.id, line.day_start);
-        counts.then(|| (self.day.number, self.lines.iter().map(worth).collect()))
+        let known = self.lines.iter().filter(|line| line.day_known);
+        counts.then(|| (self.day.number, known.map(worth).collect()))
     }
 
     /// Stages a cancel of every open order that could bring a position further from zero, or past it:

@@ -63,7 +63,7 @@ fn book_of(journal: &[Record]) -> Book {
         match record {
             Record::Intent { order, .. } | Record::Adopted(order) => book.restore(order),
             Record::Event(event) => assert_eq!(book.apply(event), Applied::Changed, "{event:?}"),
-            Record::Cancel { .. } | Record::Note { .. } => {}
+            Record::Cancel { .. } | Record::Adjusted(_) | Record::Note { .. } => {}
         }
     }
     book
@@ -97,6 +97,7 @@ fn a_cancel_that_did_not_arrive_is_asked_for_again() {
     let open = OrderEvent {
         status: Status::Open,
         reason: Reason::None,
+        fee_base: 0,
         reconciled: false,
         ..never_sent(&sent)
     };
@@ -115,6 +116,7 @@ fn two_different_ends_are_for_a_person_to_settle() {
     let end = |status| OrderEvent {
         status,
         reason: Reason::Requested,
+        fee_base: 0,
         reconciled: false,
         ..never_sent(&sent)
     };

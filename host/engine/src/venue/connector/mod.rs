@@ -6,6 +6,7 @@
 //! Deliberately absent: bytes of any dialect, which are the adapter's; waiting for anything but its
 //! own inputs.
 
+mod compare;
 mod orders;
 mod requests;
 mod sockets;
@@ -16,9 +17,11 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use std::time::Duration;
 
+use wickd_egress::backoff::Backoff;
 use wickd_egress::clock::Offset;
 use wickd_model::{
-    ClientId, Event, Instrument, InstrumentId, Limits, Order, OrderEvent, Reason, Stamp, TsNs,
+    ClientId, Event, Instrument, InstrumentId, IntentId, Limits, Order, OrderEvent, Reason, Stamp,
+    TsNs,
 };
 use wickd_policy::venue::ClientIdRule;
 use wickd_sandbox::Runtime;
@@ -26,19 +29,19 @@ use wickd_sandbox::exchange::nouns::{Channel, ChannelKind, Listing, Operation, P
 
 use super::adapter::{Adapter, Mismatch, Turn, matched};
 use super::book::Book;
+use super::holdings::{Fine, Holdings};
 use super::streams::{Due, LinkState, Links};
-use super::tracker::Tracker;
+use super::tracker::{Tracker, Windows};
 use super::{Do, Input, NewsTap, VenuePlan, convert};
 use crate::clock::WallClock;
 use crate::denials::Denials;
-use crate::events::{Notices, VenueEvent};
+use crate::events::{Notices, RefusedEvent, VenueEvent};
 use crate::intake::Plugin;
+use crate::orders::Clearance;
 
 const NS_PER_MS: u64 = 1_000_000;
 /// Longest sleep between two looks at the clock.
 const LOOK_MS: u64 = 50;
-/// Wait before a start that failed is tried again.
-const START_AGAIN_MS: u64 = 2_000;
 /// How long cancels may still take when the house ends; what is not confirmed by then is asked for at
 /// the next start.
 const LAST_WORDS_MS: u64 = 3_000;
@@ -83,6 +86,16 @@ pub(crate) struct Parts {
     pub(crate) taken: Vec<Taken>,
     /// By instrument: exactly one slot of the house trades it.
     pub(crate) sole: Vec<bool>,
+    /// By instrument: what it lets pass, for the gates.
+    pub(crate) clearances: Vec<Arc<Clearance>>,
+    /// Names of slots, by number.
+    pub(crate) slots: BTreeMap<u32, String>,
+    /// The number of the slot that owns what no other owns.
+    pub(crate) unassigned: u32,
+    /// What the journal adds up to, by slot and instrument.
+    pub(crate) owned: BTreeMap<(u32, InstrumentId), Fine>,
+    /// The last number that each slot has ever given an order.
+    pub(crate) last_intents: BTreeMap<u32, IntentId>,
     /// For the jitter of reconnections.
     pub(crate) random: Box<dyn FnMut() -> u64 + Send>,
 }
@@ -94,6 +107,8 @@ enum Purpose {
     Markets,
     Session(u32),
     Fetch,
+    /// What is owned; asked then.
+    Compare(TsNs),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -137,9 +152,18 @@ pub(crate) struct Connector {
     /// Orders of an earlier run of which the venue has not said yet how they stand; none once that
     /// was told.
     unsettled: Option<Vec<ClientId>>,
-    denials: Denials,
-    /// Why no new order leaves.
+    holdings: Holdings,
+    /// When holdings are compared next, when they were last, and how often asking has failed since.
+    compare_at: TsNs,
+    compared_at: TsNs,
+    compare_failures: u32,
+    /// The wall clock when this began: fills of before are in the first comparison.
+    began_wall: TsNs,
+    /// Waits between starts that fail.
+    starts: Backoff,
+    /// Why no order leaves.
     halted: Option<String>,
+    denials: Denials,
     /// Buffers that are used again.
     out: Vec<OrderEvent>,
     operations: Vec<(ClientId, Operation)>,
@@ -147,8 +171,8 @@ pub(crate) struct Connector {
 }
 
 impl Connector {
-    pub(crate) fn new(parts: Parts) -> Self {
-        let plan = &parts.plan;
+    pub(crate) fn new(mut parts: Parts) -> Self {
+        let plan = parts.plan.clone();
         let adapter = Adapter::new(
             parts.runtime.clone(),
             parts.limits.for_adapter(),
@@ -176,7 +200,7 @@ impl Connector {
             tracker: Tracker::new(
                 parts.instruments.clone(),
                 &parts.sole,
-                plan.recv_window_ms + SETTLE_MARGIN_MS,
+                Windows::new(plan.recv_window_ms + SETTLE_MARGIN_MS, plan.read_lag_ms),
             ),
             tickets: BTreeMap::new(),
             last_ticket: 0,
@@ -186,8 +210,22 @@ impl Connector {
             sessions: BTreeMap::new(),
             client_ids: None,
             unsettled: None,
-            denials: Denials::new(plan.name.clone(), parts.notices.clone()),
+            holdings: Holdings::new(
+                plan.instruments
+                    .iter()
+                    .filter_map(|id| parts.instruments.get(*id as usize).cloned())
+                    .collect(),
+                std::mem::take(&mut parts.owned),
+                parts.unassigned,
+                plan.read_lag_ms,
+            ),
+            compare_at: 0,
+            compared_at: 0,
+            compare_failures: 0,
+            began_wall: parts.clock.now_ns(),
+            starts: Backoff::default(),
             halted: None,
+            denials: Denials::new(plan.name.clone(), parts.notices.clone()),
             out: Vec::new(),
             operations: Vec::new(),
             due: Vec::new(),
@@ -230,6 +268,10 @@ impl Connector {
         match input {
             Input::Send(order) => self.send(order, now),
             Input::Cancel(id, reason) => self.tracker.cancel(id, reason, now),
+            Input::Word(word, reply) => {
+                // Whoever asked may have gone.
+                let _ = reply.send(self.word(word, now));
+            }
             Input::Adapter(Some(plugin)) => self.take_adapter(&plugin, now),
             Input::Adapter(None) => self.unload_adapter(now),
             Input::Answer(ticket, answer) => self.answered(ticket, answer, now),
@@ -280,6 +322,7 @@ impl Connector {
                 self.ask(Operation::KeepSession(token), Purpose::Fetch, now);
             }
         }
+        self.compare_due(now);
         let mut due = std::mem::take(&mut self.due);
         self.links.due(now, &mut due);
         due.drain(..).for_each(|due| self.link_due(due, now));
@@ -315,8 +358,9 @@ impl Connector {
     }
 
     fn start_again(&mut self, why: &str, now: TsNs) {
-        self.stage = Stage::Starting(now + START_AGAIN_MS * NS_PER_MS);
-        self.say(VenueEvent::NotReady { venue: self.name(), why: why.to_owned() });
+        let wait_ms = self.starts.failed(0, (self.parts.random)());
+        self.stage = Stage::Starting(now + wait_ms * NS_PER_MS);
+        self.deny("start", RefusedEvent::NotReady { why: why.to_owned() });
     }
 
     /// Every listing has come: they are held against the operator's instruments.
@@ -325,7 +369,10 @@ impl Connector {
         for id in &self.parts.plan.instruments {
             let Some(instrument) = self.parts.instruments.get(*id as usize) else { continue };
             match matched(instrument, &self.listings) {
-                Ok(market) => markets.push(market),
+                Ok(market) => {
+                    self.set_least(instrument);
+                    markets.push(market);
+                }
                 Err(Mismatch::Unlisted) => {
                     let (base, quote) = (&instrument.base, &instrument.quote);
                     let kind = instrument.product.name();
@@ -362,12 +409,15 @@ impl Connector {
         }
         if self.stage != Stage::Running {
             self.stage = Stage::Running;
+            self.starts = Backoff::default();
             self.say(VenueEvent::Ready { venue: self.name() });
             self.unsettled = Some(self.parts.taken.iter().map(|taken| taken.order.id).collect());
             for taken in std::mem::take(&mut self.parts.taken) {
                 let text = self.client_text(taken.order.id);
                 self.tracker.adopt(taken.order, text, &taken.heard, taken.cancel, now);
             }
+            self.compare_at = now;
+            self.clear();
         }
     }
 

@@ -144,6 +144,7 @@ impl Connector {
                 }
                 other => self.closed(socket, &format!("no session: {}", short(&other)), now),
             },
+            Purpose::Compare(asked) => self.compared(operation, asked, outcome, now),
             Purpose::Clock | Purpose::Fetch => {}
         }
     }
@@ -155,7 +156,7 @@ pub(super) fn trades(operation: &Operation) -> bool {
 }
 
 /// An outcome for people.
-fn short(outcome: &Outcome) -> String {
+pub(super) fn short(outcome: &Outcome) -> String {
     match outcome {
         Outcome::Unsent => "the request could not be sent".to_owned(),
         Outcome::Lost => "no answer".to_owned(),

@@ -60,6 +60,7 @@ impl Connector {
         }
         if was_open {
             self.tracker.ask_all(now);
+            self.compare_soon(now);
             let (venue, why) = (self.name(), why.to_owned());
             self.say(VenueEvent::SocketClosed { venue, endpoint, why });
         }

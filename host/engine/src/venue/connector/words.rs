@@ -5,7 +5,7 @@
 
 use wickd_model::{Event, FeedState, FeedStatus, InstrumentId, Quote, Trade, TsNs};
 use wickd_sandbox::exchange::Said;
-use wickd_sandbox::exchange::nouns::{FillReport, Operation, OrderReport};
+use wickd_sandbox::exchange::nouns::{Operation, OrderReport};
 
 use super::requests::trades;
 use super::{Connector, FETCHES_MAX, Purpose, stamp};
@@ -13,7 +13,7 @@ use crate::events::{Cause, Notice, RefusedEvent, VenueEvent};
 use crate::intake::Plugin;
 use crate::venue::book::Touch;
 use crate::venue::streams::LinkState;
-use crate::venue::{Do, convert};
+use crate::venue::{Do, convert, read_client_text};
 
 impl Connector {
     pub(super) fn call_adapter(
@@ -42,9 +42,6 @@ impl Connector {
         }
         if self.adapter.said.is_empty() {
             self.adapter.said = said;
-        }
-        for (id, why) in std::mem::take(&mut self.tracker.impossible) {
-            self.deny(&format!("order {id}"), RefusedEvent::Fill { why: why.to_owned() });
         }
         self.tell_all();
     }
@@ -95,20 +92,16 @@ impl Connector {
             }
             Said::Gap { channel, why } => self.gap(channel, &why, now),
             Said::Unknown(what) => self.deny("the venue", RefusedEvent::Unknown { what }),
-            // Bars are built by the host, from trades; the rest has no listener yet.
-            _ => {}
+            // What they say lags or is a part of the whole: the whole is asked for.
+            Said::Balance(_) | Said::Holding(_) => self.compare_soon(now),
+            // Bars are built by the host, from trades; a rate of funding has no subscriber.
+            Said::Bar(_) | Said::Funding(_) | Said::Subscribed(_) => {}
         }
     }
 
     fn ordered(&mut self, report: &OrderReport, now: TsNs) {
         if !self.tracker.report(report, now, &mut self.out) {
             self.foreign(&report.client_id);
-        }
-    }
-
-    fn filled(&mut self, fill: &FillReport, now: TsNs) {
-        if !self.tracker.fill(fill, now, &mut self.out) {
-            self.foreign(&fill.client_id);
         }
     }
 
@@ -174,11 +167,21 @@ impl Connector {
 
     /// News of an order that nobody here has. Those of this house that are done are told late or twice
     /// now and then.
-    pub(super) fn foreign(&mut self, client_id: &str) {
+    /// True where it is not this journal's. One of this journal that was never sent halts the venue.
+    pub(super) fn foreign(&mut self, client_id: &str) -> bool {
         let prefix = self.client_ids.as_ref().map_or("", |rule| rule.prefix.as_str());
-        let own = format!("{prefix}w{}x", convert::base36(u64::from(self.parts.house)));
-        if !client_id.starts_with(&own) {
-            self.deny("orders", RefusedEvent::ForeignOrder {});
+        match read_client_text(client_id, prefix, self.parts.house) {
+            Some(id) => {
+                let last = self.parts.last_intents.get(&id.slot).copied().unwrap_or(0);
+                if id.intent > last {
+                    self.halt(&format!("it has order {id}, which was never sent from here"));
+                }
+                false
+            }
+            None => {
+                self.deny("orders", RefusedEvent::ForeignOrder {});
+                true
+            }
         }
     }
 
@@ -222,6 +225,7 @@ impl Connector {
         }
         self.speaks(instrument, now);
         let Touch { bid, ask, bid_qty, ask_qty } = touch;
+        self.tracker.fees.quoted(instrument, bid, ask);
         let at = stamp(instrument, ts_event, now);
         self.publish(Event::Quote(Quote { at, bid, ask, bid_qty, ask_qty }));
     }
@@ -240,7 +244,7 @@ impl Connector {
         self.parts.plan.name.to_string()
     }
 
-    pub(super) fn say(&self, event: VenueEvent) {
+    pub(super) fn say(&self, event: impl Into<crate::events::Event>) {
         self.parts.notices.publish(Notice::of(event).venue(&self.parts.plan.name));
     }
 

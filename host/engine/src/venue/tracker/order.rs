@@ -5,13 +5,15 @@
 
 use std::collections::BTreeSet;
 
-use wickd_model::{Cash, Order, OrderEvent, Reason, Stamp, Status, TsNs};
+use wickd_model::{Order, OrderEvent, Reason, Stamp, Status, TsNs};
 use wickd_sandbox::exchange::nouns::{
     Failure, FillReport, NewOrder, Operation, OrderRef, OrderReport, Reply,
 };
 
-use super::{NS_PER_MS, Outcome};
+use super::search::Search;
+use super::{NS_PER_MS, Outcome, Trouble, Windows};
 use crate::venue::convert;
+use crate::venue::fees::Fee;
 
 /// How often what surely was not processed is sent again.
 const SENDS_MAX: u32 = 3;
@@ -19,12 +21,21 @@ const SENDS_MAX: u32 = 3;
 const RETRY_MS: u64 = 50;
 /// Longest wait before asking again.
 const RETRY_MAX_MS: u64 = 5_000;
+/// Longest wait before an order that no read shows is looked for again. There is no last time.
+const MISSING_AGAIN_MAX_MS: u64 = 60_000;
 /// How long a stream may take with what an answer has promised.
 const STREAM_MS: u64 = 200;
 /// How often an order that rests is compared with the venue, whatever the stream says.
 const RECHECK_MS: u64 = 30_000;
-/// Times a venue must deny an order before it is believed.
-const ABSENT_MIN: u32 = 2;
+/// Rounds of a search that must find nothing before an order that the venue never confirmed is
+/// believed to be absent.
+const ROUNDS_MIN: u32 = 2;
+/// First wait before a cancel that was refused, or changed nothing, is sent again; doubled each time.
+const CANCEL_AGAIN_MS: u64 = 500;
+/// Longest wait before a cancel is sent again. There is no last time: the order rests.
+const CANCEL_AGAIN_MAX_MS: u64 = 30_000;
+/// Doublings of the wait for fills that an answer has promised and the venue does not list yet.
+const FILLS_DOUBLINGS_MAX: u32 = 5;
 
 /// What is known of one order.
 pub(super) struct Tracked {
@@ -44,10 +55,17 @@ pub(super) struct Tracked {
     pub(super) cancel: Option<Reason>,
     /// Who has ever asked for it to be taken back.
     pub(super) asked: Option<Reason>,
+    /// A cancel was answered: what the order itself says decides whether another one goes out.
+    pub(super) look_first: bool,
+    pub(super) cancel_tries: u32,
+    /// The venue has said that it has it, or had it: its silence is no end.
+    pub(super) confirmed: bool,
     pub(super) last_sent: TsNs,
     pub(super) sends: u32,
-    pub(super) absent: u32,
+    pub(super) search: Search,
     pub(super) tries: u32,
+    /// Answers without a fill that the venue has counted.
+    pub(super) fills_asked: u32,
     /// An operation about it is under way; the next one waits for its outcome.
     pub(super) busy: bool,
     pub(super) due: TsNs,
@@ -88,13 +106,16 @@ impl Tracked {
                     reduce_only: self.reduce_only,
                 })
             }
-            Stage::Unknown => Operation::Order(reference),
+            _ if self.wants_cancel() => Operation::Cancel(reference),
+            Stage::Unknown => self.search.operation(reference, self.order.ts_event, now),
             Stage::Live if self.lacks_fills => Operation::OrderFills(reference),
-            Stage::Live if self.cancel.is_some() && self.closing.is_none() => {
-                Operation::Cancel(reference)
-            }
             Stage::Live => Operation::Order(reference),
         }
+    }
+
+    fn wants_cancel(&self) -> bool {
+        let may_rest = self.confirmed && self.closing.is_none();
+        may_rest && self.cancel.is_some() && !self.look_first
     }
 
     pub(super) fn created(&mut self, outcome: Outcome, now: TsNs, out: &mut Vec<OrderEvent>) {
@@ -104,6 +125,7 @@ impl Tracked {
             }
             Outcome::Reply(Reply::Accepted(venue_id)) => {
                 self.venue_id = venue_id;
+                self.confirmed = true;
                 self.live(now + STREAM_MS * NS_PER_MS);
             }
             Outcome::Failure(Failure::Rejected(no)) => {
@@ -138,41 +160,85 @@ impl Tracked {
         self.due = now + wait_ms * NS_PER_MS;
     }
 
-    /// The venue knows no such order.
-    pub(super) fn denied(&mut self, settle_ns: u64, now: TsNs, out: &mut Vec<OrderEvent>) {
-        self.absent += 1;
-        let settled = now >= self.last_sent + settle_ns;
-        if self.absent < ABSENT_MIN || !settled {
+    /// The venue's answer is without this order; true where a round of the search for one that it had
+    /// confirmed is over. Such an order is never given up: it stays unknown until the venue says what
+    /// became of it.
+    pub(super) fn missed(
+        &mut self,
+        windows: Windows,
+        now: TsNs,
+        out: &mut Vec<OrderEvent>,
+    ) -> bool {
+        if self.confirmed && now < self.last_sent + windows.lag_ns {
+            // Reads may not have come as far as the order yet.
             self.retry(now);
-            // Not before the last moment at which it could still come.
-            if !settled {
-                self.due = self.due.max((self.last_sent + settle_ns).min(now + settle_ns));
-            }
-            return;
+            return false;
         }
-        match self.filled {
-            0 if self.venue_id.is_empty() => {
-                self.tell(Status::Rejected, Reason::VenueFault, now, out);
+        self.stage = Stage::Unknown;
+        if !self.search.missed(!self.venue_id.is_empty()) {
+            self.due = now;
+            return false;
+        }
+        // From when on no request can be accepted any more, and every read would show it.
+        let settled = self.last_sent + windows.settle_ns;
+        let certain = settled + windows.lag_ns;
+        let enough = self.search.rounds >= ROUNDS_MIN && self.search.began >= certain;
+        if !self.confirmed && enough {
+            self.tell(Status::Rejected, Reason::VenueFault, now, out);
+            return false;
+        }
+        self.tell(Status::Unknown, Reason::None, now, out);
+        // A cancel may still reach what no read shows.
+        self.look_first = false;
+        if self.confirmed {
+            self.wait(now, MISSING_AGAIN_MAX_MS);
+        } else if now < settled {
+            self.due = settled;
+        } else {
+            self.wait(now, RETRY_MAX_MS);
+            self.due = if now < certain { self.due.min(certain) } else { self.due };
+        }
+        self.confirmed
+    }
+
+    /// What came of a cancel; says why where the venue has refused it.
+    pub(super) fn cancelled(&mut self, outcome: &Outcome, now: TsNs) -> Option<String> {
+        match outcome {
+            Outcome::Reply(_) => {
+                self.look_first = true;
+                self.due = now + STREAM_MS * NS_PER_MS;
+                None
             }
-            // It was there, and the venue has forgotten it: nothing more can fill.
-            _ => self.tell(Status::Cancelled, Reason::VenueFault, now, out),
+            // It may be done already: whatever it is, the order itself tells.
+            Outcome::Failure(Failure::NotFound(_)) => {
+                (self.look_first, self.due) = (true, now);
+                None
+            }
+            Outcome::Failure(Failure::Rejected(no)) => {
+                (self.look_first, self.due) = (true, now);
+                Some(format!("{} {}", no.code, no.message))
+            }
+            Outcome::Failure(failure) => {
+                self.cancel_again(now);
+                if let Failure::RateLimited(wait_ms) | Failure::Banned(wait_ms) = failure {
+                    self.due = self.due.max(now.saturating_add(wait_ms.saturating_mul(NS_PER_MS)));
+                }
+                Some(format!("{failure:?}"))
+            }
+            // A cancel may be sent twice.
+            Outcome::Unsent | Outcome::Lost => {
+                self.cancel_again(now);
+                None
+            }
         }
     }
 
-    pub(super) fn cancelled(&mut self, outcome: &Outcome, now: TsNs) {
-        match outcome {
-            Outcome::Reply(_) => {
-                self.cancel = None;
-                self.due = now + STREAM_MS * NS_PER_MS;
-            }
-            // It may be done already: whatever it is, the order itself tells.
-            Outcome::Failure(Failure::NotFound(_) | Failure::Rejected(_)) => {
-                self.cancel = None;
-                self.due = now;
-            }
-            // A cancel may be sent twice.
-            _ => self.retry(now),
-        }
+    /// It rests still: the cancel goes out again after a while.
+    fn cancel_again(&mut self, now: TsNs) {
+        let wait_ms = (CANCEL_AGAIN_MS << self.cancel_tries.min(10)).min(CANCEL_AGAIN_MAX_MS);
+        self.cancel_tries += 1;
+        self.look_first = false;
+        self.due = now + wait_ms * NS_PER_MS;
     }
 
     pub(super) fn reported(&mut self, report: &OrderReport, now: TsNs, out: &mut Vec<OrderEvent>) {
@@ -182,14 +248,20 @@ impl Tracked {
         if self.venue_id.is_empty() {
             self.venue_id.clone_from(&report.venue_id);
         }
-        self.absent = 0;
+        self.confirmed = true;
         let status = convert::status(report.status);
-        if status == Status::Unknown || status == Status::Pending {
-            return self.live(now + STREAM_MS * NS_PER_MS);
+        let is_known = status != Status::Unknown && status != Status::Pending;
+        self.live(now + if is_known { RECHECK_MS } else { STREAM_MS } * NS_PER_MS);
+        if !status.is_final() && self.look_first {
+            self.cancel_again(now);
         }
-        self.live(now + RECHECK_MS * NS_PER_MS);
+        if !is_known {
+            return;
+        }
+        // More than the order is the venue's fault, and told as such: no fills will ever add up to it.
+        let counted = report.filled.min(self.order.request.size);
         if status.is_final() {
-            let size = report.filled.max(self.filled);
+            let size = counted.max(self.filled);
             // A venue knows that the account asked for the end, and not who of it did.
             let reason = match (convert::reason(report.reason), self.asked) {
                 (Reason::Requested, Some(asked)) => asked,
@@ -197,12 +269,15 @@ impl Tracked {
             };
             self.closing = Some((status, reason, size));
         }
-        if report.filled > self.filled {
+        if counted > self.filled {
             self.lacks_fills = true;
-            self.due = now + STREAM_MS * NS_PER_MS;
+            let doublings = self.fills_asked.min(FILLS_DOUBLINGS_MAX);
+            self.due = now + (STREAM_MS << doublings) * NS_PER_MS;
         }
-        if !status.is_final() && self.filled == 0 {
-            self.tell(Status::Open, Reason::None, now, out);
+        if !status.is_final() {
+            let partly = self.filled > 0;
+            let status = if partly { Status::PartlyFilled } else { Status::Open };
+            self.tell(status, Reason::None, now, out);
         }
         self.close(now, out);
     }
@@ -211,25 +286,26 @@ impl Tracked {
     pub(super) fn filled_by(
         &mut self,
         fill: &FillReport,
-        fee: Cash,
+        fee: Fee,
         now: TsNs,
         out: &mut Vec<OrderEvent>,
-    ) -> Result<(), &'static str> {
+    ) -> Result<(), Trouble> {
         let trade_id = trade_number(&fill.trade_id);
         if self.told.is_final() || self.trades.contains(&trade_id) {
             return Ok(());
         }
         let request = &self.order.request;
         if fill.size <= 0 || fill.price <= 0 || fill.trade_id.is_empty() {
-            return Err("a fill without size, price or id");
+            return Err(Trouble::Impossible("a fill without size, price or id"));
         }
         if fill.instrument != request.instrument || fill.side != convert::side(request.side) {
-            return Err("a fill of another market or side than the order's");
+            return Err(Trouble::Impossible("a fill of another market or side than the order's"));
         }
         if fill.size > request.size - self.filled {
-            return Err("fills of more than the order's size");
+            return Err(Trouble::Overfilled);
         }
         self.trades.insert(trade_id);
+        (self.confirmed, self.fills_asked) = (true, 0);
         if self.venue_id.is_empty() {
             self.venue_id.clone_from(&fill.venue_id);
         }
@@ -241,7 +317,8 @@ impl Tracked {
         let event = OrderEvent {
             last_price: fill.price,
             last_size: fill.size,
-            fee,
+            fee: fee.quote,
+            fee_base: fee.base,
             trade_id,
             ..self.event(status, Reason::None, now)
         };
@@ -265,7 +342,7 @@ impl Tracked {
 
     pub(super) fn live(&mut self, due: TsNs) {
         self.stage = Stage::Live;
-        self.tries = 0;
+        (self.tries, self.search) = (0, Search::default());
         // A cancel that waits goes out as soon as there is something to cancel.
         if self.cancel.is_none() && !self.lacks_fills {
             self.due = due;
@@ -273,7 +350,11 @@ impl Tracked {
     }
 
     pub(super) fn retry(&mut self, now: TsNs) {
-        let wait = (RETRY_MS << self.tries.min(10)).min(RETRY_MAX_MS);
+        self.wait(now, RETRY_MAX_MS);
+    }
+
+    fn wait(&mut self, now: TsNs, most_ms: u64) {
+        let wait = (RETRY_MS << self.tries.min(16)).min(most_ms);
         self.tries += 1;
         self.due = now + wait * NS_PER_MS;
     }
@@ -305,6 +386,7 @@ impl Tracked {
             last_size: 0,
             fee: 0,
             trade_id: 0,
+            fee_base: 0,
             reconciled: self.sends == 0,
         }
     }

@@ -1,319 +1,14 @@
-//! The tracker against a model of a venue that loses, doubles, delays and reorders what it says.
-
-use std::collections::BTreeMap;
+//! The tracker against a venue that loses, doubles, delays, reorders and forgets what it says.
 
 use proptest::prelude::*;
-use wickd_model::{Kind, OrderRequest, Side, Tif};
 use wickd_sandbox::exchange::nouns::{self, OrderStatus, Rejection};
 
 use super::order::trade_number;
 use super::*;
 use crate::orders::samples::instrument;
+use model::*;
 
-const MS: u64 = NS_PER_MS;
-const SETTLE_MS: u64 = 500;
-
-fn order(intent: u64, size: i64) -> Order {
-    Order {
-        id: ClientId { slot: 1, intent },
-        request: OrderRequest {
-            instrument: 0,
-            side: Side::Buy,
-            kind: Kind::Limit,
-            price: 100,
-            size,
-            tif: Tif::Gtc,
-            post_only: false,
-            reduce_only: false,
-            tag: 0,
-        },
-        ts_event: 0,
-        seq: 1,
-        generation: 1,
-    }
-}
-
-/// One order as the venue has it.
-#[derive(Clone, Debug)]
-struct Held {
-    venue_id: String,
-    size: i64,
-    fills: Vec<i64>,
-    status: OrderStatus,
-}
-
-impl Held {
-    fn filled(&self) -> i64 {
-        self.fills.iter().sum()
-    }
-}
-
-/// A venue in ten lines: what it holds is the truth the tracker must reach.
-#[derive(Default)]
-struct Model {
-    orders: BTreeMap<String, Held>,
-    /// Creates it took in, by client id: more than one would be an order sent twice.
-    taken: BTreeMap<String, u32>,
-}
-
-impl Model {
-    fn report(&self, text: &str) -> Option<OrderReport> {
-        let held = self.orders.get(text)?;
-        Some(OrderReport {
-            instrument: 0,
-            client_id: text.to_owned(),
-            venue_id: held.venue_id.clone(),
-            side: nouns::Side::Buy,
-            status: held.status,
-            reason: nouns::OrderReason::None,
-            filled: held.filled(),
-            remaining: held.size - held.filled(),
-            ts_event: 1,
-        })
-    }
-
-    fn fills(&self) -> Vec<FillReport> {
-        let each = self.orders.values().flat_map(|held| {
-            held.fills.iter().enumerate().map(|(n, size)| FillReport {
-                instrument: 0,
-                client_id: String::new(),
-                venue_id: held.venue_id.clone(),
-                trade_id: format!("{}-{n}", held.venue_id),
-                side: nouns::Side::Buy,
-                price: 100,
-                size: *size,
-                fee: "0.01".to_owned(),
-                fee_asset: "USDT".to_owned(),
-                ts_event: 1,
-            })
-        });
-        each.collect()
-    }
-
-    fn carry_out(&mut self, operation: &Operation, accept: bool) -> Outcome {
-        match operation {
-            Operation::Create(new) => {
-                if self.orders.contains_key(&new.client_id) {
-                    return Outcome::Failure(Failure::Duplicate(String::new()));
-                }
-                if !accept {
-                    let no = Rejection {
-                        code: "1".to_owned(),
-                        message: String::new(),
-                        reason: nouns::OrderReason::VenueRule,
-                    };
-                    return Outcome::Failure(Failure::Rejected(no));
-                }
-                *self.taken.entry(new.client_id.clone()).or_default() += 1;
-                let venue_id = format!("v{}", self.orders.len() + 1);
-                let held = Held {
-                    venue_id: venue_id.clone(),
-                    size: new.size,
-                    fills: Vec::new(),
-                    status: OrderStatus::Open,
-                };
-                self.orders.insert(new.client_id.clone(), held);
-                Outcome::Reply(Reply::Accepted(venue_id))
-            }
-            Operation::Order(of) => match self.report(&of.client_id) {
-                Some(report) => Outcome::Reply(Reply::Orders(vec![report])),
-                None => Outcome::Failure(Failure::NotFound(String::new())),
-            },
-            Operation::Cancel(of) => match self.orders.get_mut(&of.client_id) {
-                Some(held) if held.status == OrderStatus::Open => {
-                    held.status = OrderStatus::Cancelled;
-                    Outcome::Reply(Reply::Accepted(held.venue_id.clone()))
-                }
-                _ => Outcome::Failure(Failure::NotFound(String::new())),
-            },
-            Operation::OrderFills(of) => {
-                assert!(!of.venue_id.is_empty());
-                let all = self.fills().into_iter();
-                Outcome::Reply(Reply::Fills(all.filter(|f| f.venue_id == of.venue_id).collect()))
-            }
-            other => panic!("the tracker asks for {other:?}"),
-        }
-    }
-}
-
-/// What goes wrong with one operation.
-#[derive(Clone, Copy, Debug)]
-enum Fault {
-    None,
-    /// Never arrived, and that is known.
-    Unsent,
-    /// Never arrived, and nobody knows.
-    LostBefore,
-    /// Carried out, and the answer was lost.
-    LostAfter,
-    /// Carried out, and the answer is garbage.
-    Garbled,
-    Unavailable,
-    Limited,
-    Rejected,
-}
-
-fn faults() -> impl Strategy<Value = Fault> {
-    prop_oneof![
-        3 => Just(Fault::None),
-        1 => Just(Fault::Unsent),
-        1 => Just(Fault::LostBefore),
-        2 => Just(Fault::LostAfter),
-        1 => Just(Fault::Garbled),
-        1 => Just(Fault::Unavailable),
-        1 => Just(Fault::Limited),
-        1 => Just(Fault::Rejected),
-    ]
-}
-
-/// One step of the venue's own life.
-#[derive(Clone, Debug)]
-enum Step {
-    Fill(usize, i64),
-    /// Tell the stream of this order, so many times.
-    Tell(usize, u8),
-    TellFills(u8),
-    Cancel(usize),
-    Restart,
-    Wait(u16),
-}
-
-fn steps() -> impl Strategy<Value = Vec<Step>> {
-    let step = prop_oneof![
-        (0usize..4, 1i64..6).prop_map(|(o, s)| Step::Fill(o, s)),
-        (0usize..4, 0u8..3).prop_map(|(o, n)| Step::Tell(o, n)),
-        (0u8..3).prop_map(Step::TellFills),
-        (0usize..4).prop_map(Step::Cancel),
-        Just(Step::Restart),
-        (0u16..900).prop_map(Step::Wait),
-    ];
-    prop::collection::vec(step, 0..24)
-}
-
-struct Run {
-    tracker: Tracker,
-    model: Model,
-    now: TsNs,
-    heard: Vec<OrderEvent>,
-    faults: Vec<Fault>,
-    orders: Vec<Order>,
-    cancels: BTreeMap<ClientId, Reason>,
-}
-
-impl Run {
-    fn new(orders: usize, faults: Vec<Fault>) -> Self {
-        let mut run = Self {
-            tracker: Tracker::new(vec![instrument(0)], &[true], SETTLE_MS),
-            model: Model::default(),
-            now: 0,
-            heard: Vec::new(),
-            faults,
-            orders: (1..=orders as u64).map(|intent| order(intent, 10)).collect(),
-            cancels: BTreeMap::new(),
-        };
-        for order in run.orders.clone() {
-            run.tracker.send(order, text(order.id), 0);
-        }
-        run
-    }
-
-    /// Carries out what is due, each with the next fault.
-    fn act(&mut self) {
-        let mut due = Vec::new();
-        self.tracker.due(self.now, &mut due);
-        for (id, operation) in due {
-            let fault = self.faults.pop().unwrap_or(Fault::None);
-            let outcome = match fault {
-                Fault::None => self.model.carry_out(&operation, true),
-                Fault::Rejected => self.model.carry_out(&operation, false),
-                Fault::Unsent => Outcome::Unsent,
-                Fault::LostBefore => Outcome::Lost,
-                Fault::LostAfter => {
-                    self.model.carry_out(&operation, true);
-                    Outcome::Lost
-                }
-                Fault::Garbled => {
-                    self.model.carry_out(&operation, true);
-                    Outcome::Failure(Failure::Malformed(String::new()))
-                }
-                Fault::Unavailable => Outcome::Failure(Failure::Unavailable(String::new())),
-                Fault::Limited => Outcome::Failure(Failure::RateLimited(30)),
-            };
-            self.tracker.settle(id, &operation, outcome, self.now, &mut self.heard);
-        }
-    }
-
-    fn step(&mut self, step: &Step) {
-        match step {
-            Step::Fill(order, size) => {
-                let held = self.model.orders.values_mut().nth(*order);
-                let Some(held) = held.filter(|held| held.status == OrderStatus::Open) else {
-                    return;
-                };
-                let size = (*size).min(held.size - held.filled());
-                held.fills.push(size);
-                if held.filled() == held.size {
-                    held.status = OrderStatus::Filled;
-                }
-            }
-            Step::Tell(order, times) => {
-                let text = self.model.orders.keys().nth(*order).cloned();
-                let report = text.and_then(|text| self.model.report(&text));
-                for report in report.iter().cycle().take(usize::from(*times)) {
-                    self.tracker.report(report, self.now, &mut self.heard);
-                }
-            }
-            Step::TellFills(times) => {
-                for fill in self
-                    .model
-                    .fills()
-                    .iter()
-                    .rev()
-                    .cycle()
-                    .take(usize::from(*times) * self.model.fills().len())
-                {
-                    self.tracker.fill(fill, self.now, &mut self.heard);
-                }
-            }
-            Step::Cancel(order) => {
-                if let Some(order) = self.orders.get(*order) {
-                    self.cancels.insert(order.id, Reason::Requested);
-                    self.tracker.cancel(order.id, Reason::Requested, self.now);
-                }
-            }
-            Step::Restart => self.restart(),
-            Step::Wait(ms) => self.now += u64::from(*ms) * MS,
-        }
-        self.act();
-    }
-
-    /// As after `kill -9`: only what was heard is known.
-    fn restart(&mut self) {
-        let mut tracker = Tracker::new(vec![instrument(0)], &[true], SETTLE_MS);
-        for order in &self.orders {
-            let heard: Vec<_> =
-                self.heard.iter().filter(|event| event.id == order.id).copied().collect();
-            if !heard.iter().any(|event| event.status.is_final()) {
-                let cancel = self.cancels.get(&order.id).copied();
-                tracker.adopt(*order, text(order.id), &heard, cancel, self.now);
-            }
-        }
-        self.tracker = tracker;
-    }
-
-    /// Lets everything come to rest: no more faults, and time enough.
-    fn rest(&mut self) {
-        self.faults.clear();
-        for _ in 0..200 {
-            self.now += 1_000 * MS;
-            self.act();
-        }
-    }
-}
-
-fn text(id: ClientId) -> String {
-    format!("w{}x{}", id.slot, id.intent)
-}
+mod model;
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(10_000))]
@@ -328,32 +23,103 @@ proptest! {
         run.act();
         steps.iter().for_each(|step| run.step(step));
         run.rest();
-        for order in &run.orders {
-            let news: Vec<_> = run.heard.iter().filter(|event| event.id == order.id).collect();
-            let filled: i64 = news.iter().map(|event| event.last_size).sum();
-            let last = news.last().map(|event| event.status);
-            match run.model.orders.get(&text(order.id)) {
-                None => {
-                    prop_assert_eq!(last, Some(Status::Rejected));
-                    prop_assert_eq!(filled, 0);
+        run.agrees()?;
+    }
+
+    #[test]
+    fn reads_that_lag_and_forget_orders_end_no_order_that_rests(
+        orders in 1usize..4,
+        faults in prop::collection::vec(faults(), 0..16),
+        steps in steps(),
+        lags_ms in prop::collection::vec(0u64..LAG_MS, 1..8),
+        forgets in prop::collection::vec(prop::bool::weighted(1.0 / 8.0), 4),
+    ) {
+        let mut run = Run::new(orders, faults);
+        run.model.lags_ms = lags_ms;
+        let forgotten = run.orders.iter().zip(forgets).filter(|(_, forgets)| *forgets);
+        run.model.forgotten = forgotten.map(|(order, _)| text(order.id)).collect();
+        run.act();
+        steps.iter().for_each(|step| run.step(step));
+        run.rest();
+        run.agrees()?;
+    }
+}
+
+#[test]
+fn an_order_that_was_confirmed_is_not_ended_by_a_venue_that_knows_it_no_more() {
+    let mut run = Run::new(1, Vec::new());
+    run.act();
+    // It rests, as the stream has said; then every read is without it.
+    run.step(&Step::Tell(0, 1));
+    let known = std::mem::take(&mut run.model.orders);
+    for _ in 0..200 {
+        run.now += 1_000 * MS;
+        run.act();
+    }
+    assert_eq!(run.heard.last().map(|event| event.status), Some(Status::Unknown));
+    assert!(run.tracker.troubles.iter().all(|(_, trouble)| *trouble == Trouble::Missing));
+    assert!((2..40).contains(&run.tracker.troubles.len()), "asked ever more seldom, and told");
+    // What became of it is told as soon as the venue says so.
+    run.model.orders = known;
+    run.rest();
+    assert_eq!(run.heard.last().map(|event| event.status), Some(Status::Open));
+}
+
+#[test]
+fn a_cancel_that_is_refused_while_the_order_rests_is_told_and_sent_until_it_is_taken() {
+    let no = || {
+        Outcome::Failure(Failure::Rejected(Rejection {
+            code: "170222".to_owned(),
+            message: "too many requests in this time frame".to_owned(),
+            reason: nouns::OrderReason::None,
+        }))
+    };
+    let refusals = [no(), Outcome::Lost, Outcome::Failure(Failure::Unavailable(String::new()))];
+    for refusal in refusals {
+        let mut run = Run::new(1, Vec::new());
+        run.act();
+        let (id, name) = (run.orders[0].id, text(run.orders[0].id));
+        run.tracker.cancel(id, Reason::Requested, run.now);
+        let (mut sent, mut at) = (0u64, Vec::new());
+        for _ in 0..1_000 {
+            run.now += 100 * MS;
+            let mut due = Vec::new();
+            run.tracker.due(run.now, &mut due);
+            for (id, operation) in due {
+                let is_cancel = matches!(operation, Operation::Cancel(_));
+                if is_cancel {
+                    (sent, at) = (sent + 1, [at, vec![run.now]].concat());
                 }
-                Some(held) => {
-                    prop_assert_eq!(filled, held.filled(), "{:?}", news);
-                    let done = held.status != OrderStatus::Open;
-                    let told = last.is_some_and(Status::is_final);
-                    prop_assert_eq!(told, done, "{:?} against {:?}", news, held);
-                }
-            }
-            // Each fill continues the one before it, and nothing follows an end.
-            let mut sum = 0;
-            for (place, event) in news.iter().enumerate() {
-                sum += event.last_size;
-                prop_assert_eq!(event.filled, sum);
-                prop_assert!(!event.status.is_final() || place + 1 == news.len());
+                let outcome = match is_cancel && sent <= 8 {
+                    true => refusal.clone(),
+                    false => run.model.carry_out(&operation, true, run.now),
+                };
+                run.tracker.settle(id, &operation, outcome, run.now, &mut run.heard);
             }
         }
-        prop_assert!(run.model.taken.values().all(|times| *times == 1), "an order was sent twice");
+        assert_eq!(run.model.orders[&name].status, OrderStatus::Cancelled, "{sent} were sent");
+        assert_eq!(run.heard.last().map(|event| event.status), Some(Status::Cancelled));
+        assert_eq!(run.tracker.len(), 0);
+        let waits: Vec<_> = at.windows(2).map(|two| (two[1] - two[0]) / MS).collect();
+        assert!(waits.is_sorted() && waits[6] >= 10_000, "it waits longer each time: {waits:?}");
+        let told = run.tracker.troubles.len();
+        assert_eq!(told, if matches!(refusal, Outcome::Lost) { 0 } else { 8 });
     }
+}
+
+#[test]
+fn more_than_was_asked_for_is_an_overfill_and_the_order_ends() {
+    let mut run = Run::new(1, Vec::new());
+    run.act();
+    let name = text(run.orders[0].id);
+    let held = run.model.orders.get_mut(&name).unwrap();
+    (held.fills, held.status) = (vec![4, 500], OrderStatus::Filled);
+    run.step(&Step::TellFills(1));
+    run.step(&Step::Tell(0, 1));
+    let over = run.tracker.troubles.iter().filter(|(_, of)| *of == Trouble::Overfilled);
+    assert!(over.count() >= 2, "by the fill and by the count");
+    let filled: i64 = run.heard.iter().map(|event| event.last_size).sum();
+    assert!(filled <= 10);
 }
 
 #[test]
@@ -366,17 +132,23 @@ fn an_order_whose_answer_is_lost_is_unknown_until_the_venue_says_what_it_has() {
 }
 
 #[test]
-fn an_order_that_never_arrived_is_given_up_only_after_its_window_and_two_denials() {
+fn an_order_that_never_arrived_is_given_up_only_after_its_window_the_lag_and_two_rounds() {
     let mut run = Run::new(1, vec![Fault::LostBefore]);
     for _ in 0..10 {
         run.act();
         assert_ne!(run.heard.last().map(|event| event.status), Some(Status::Rejected));
         run.now += SETTLE_MS * MS / 10 - 1;
     }
-    run.now = SETTLE_MS * MS;
-    run.act();
-    run.now += 10_000 * MS;
-    run.act();
+    // The window has closed, and reads may lag still.
+    for _ in 0..LAG_MS / 1_000 {
+        run.act();
+        assert_ne!(run.heard.last().map(|event| event.status), Some(Status::Rejected));
+        run.now += 1_000 * MS;
+    }
+    (0..40).for_each(|_| {
+        run.now += 500 * MS;
+        run.act();
+    });
     assert_eq!(run.heard.last().map(|event| event.status), Some(Status::Rejected));
     assert!(run.model.taken.is_empty());
 }
@@ -414,7 +186,7 @@ fn reduce_only_is_passed_on_where_one_slot_alone_trades_a_derivative() {
         (Product::Spot, false, false),
     ] {
         let instrument = Instrument { product, ..instrument(0) };
-        let mut tracker = Tracker::new(vec![instrument], &[sole], SETTLE_MS);
+        let mut tracker = Tracker::new(vec![instrument], &[sole], Windows::new(SETTLE_MS, LAG_MS));
         let mut order = order(1, 10);
         order.request.reduce_only = true;
         tracker.send(order, text(order.id), 0);
@@ -439,7 +211,7 @@ fn a_venue_that_says_it_was_asked_for_means_whoever_asked() {
         if let Some(asked) = asked {
             run.tracker.cancel(order.id, asked, run.now);
         }
-        let report = run.model.report(&text(order.id)).unwrap();
+        let report = Model::report(&run.model.orders, &text(order.id)).unwrap();
         let (status, reason) = (OrderStatus::Cancelled, nouns::OrderReason::Requested);
         let report = OrderReport { status, reason, ..report };
         run.tracker.report(&report, run.now, &mut run.heard);

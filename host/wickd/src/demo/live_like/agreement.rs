@@ -137,7 +137,10 @@ impl Mine {
                     own.fills += u64::from(event.last_size > 0);
                     own.ended |= event.status.is_final();
                 }
-                Record::Cancel { .. } | Record::Adopted(_) | Record::Note { .. } => {}
+                Record::Cancel { .. }
+                | Record::Adopted(_)
+                | Record::Adjusted(_)
+                | Record::Note { .. } => {}
             }
         }
         Self(orders)
