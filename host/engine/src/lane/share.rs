@@ -62,6 +62,7 @@ impl Overuse {
             message,
             panic_text: None,
             backtrace: Vec::new(),
+            log: Vec::new(),
             fuel_used: self.used,
             fuel_limit: self.most,
             memory_bytes,
