@@ -96,8 +96,8 @@ fn approved_bytes_take_the_place_and_are_not_asked_for_again() {
     let mut run = stage.start();
     run.wait("audit", "seated");
     assert_eq!(running(&run), Some(held.digest));
-    let asked = |said: &wickd_engine::Notice| said.code == "plugin-held";
-    assert!(!run.notices.iter().any(asked), "{:?}", run.notices);
+    let asked = run.notices.iter().any(|said| said.code == "plugin-held");
+    assert!(!asked, "{:?}", run.notices);
     run.end();
 }
 
