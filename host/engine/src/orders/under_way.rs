@@ -154,6 +154,7 @@ mod tests {
             last_price: 0,
             last_size: 0,
             fee: 0,
+            fee_base: 0,
             trade_id: 0,
             reconciled: false,
         }
