@@ -140,7 +140,8 @@ mod tests {
         for (name, _, min, _, max) in base.rows() {
             for (value, lowered) in [(min, true), (max, false)] {
                 let of = |limits: Limits| limits.rows().into_iter().find(|row| row.0 == name);
-                let got = of(patch(&format!("{name}: {value}")).lower(base)).unwrap().1;
+                let text = format!("{name}: {value}");
+                let got = of(patch(&text).lower(base)).unwrap().1;
                 assert_eq!(got, if lowered { min } else { of(base).unwrap().1 }, "{name}");
             }
         }

@@ -211,7 +211,8 @@ mod tests {
             for name in ["wickd.lock", "journal.redb", "secret.key"] {
                 let dir = root.path().join("state");
                 std::fs::create_dir(&dir).unwrap();
-                plant(&precious, &dir.join(name)).unwrap();
+                let place = dir.join(name);
+                plant(&precious, &place).unwrap();
                 let opened = Folder::open(&dir);
                 assert!(opened.is_err() || name != "wickd.lock", "{name}");
                 let _ = opened.map(|folder| (folder.journal().is_ok(), folder.blobs(1).is_ok()));

@@ -96,8 +96,8 @@ fn what_was_bought_less_its_fee_is_closed_and_the_closing_ends() {
     });
     assert_ne!(daemon.said[told]["code"], "closing-ended", "{}", daemon.said[told]);
     let truth = rig.venue.truth();
-    let refused = truth.orders.iter().filter(|order| order.status == Status::Rejected).count();
-    assert!(refused <= 1, "{refused} orders were refused");
+    // A closing without an end sent thousands within seconds.
+    assert!(truth.orders.len() < 50, "{} orders were sent", truth.orders.len());
     let (status, _) = daemon.terminate();
     assert!(status.success(), "{status}");
 }
