@@ -120,7 +120,7 @@ fn nothing_moves(dialect: &Dialect, cases: &[Case], perpetual: bool) {
             "  BTC-USDT-N{number}: {{venue: {name}, product: {product}, price_scale: 2, size_scale: 5, min_qty: 0.00001}}\n"
         );
         venues += &format!(
-            "  {name}:\n    plugin: impostor-{name}\n    catalogue: {adapter}\n    credentials: test\n    trade: true\n    config: {{dialect: {adapter}, perpetual: {perpetual}, tries: {tries}}}\n    recv_window_ms: 2000\n{rest}",
+            "  {name}:\n    plugin: impostor-{name}\n    catalogue: {adapter}\n    credentials: test\n    trade: true\n    risk: {{loss_day_max: none}}\n    config: {{dialect: {adapter}, perpetual: {perpetual}, tries: {tries}}}\n    recv_window_ms: 2000\n{rest}",
             adapter = dialect.adapter,
             perpetual = case.perpetual,
             tries = case.tries,
