@@ -207,12 +207,14 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let precious = root.path().join("precious");
         std::fs::write(&precious, "keep me").unwrap();
-        for plant in [std::os::unix::fs::symlink::<&Path, &Path>, std::fs::hard_link] {
+        type Plant = fn(&Path, &Path) -> std::io::Result<()>;
+        let plants: [Plant; 2] =
+            [|of, at| std::os::unix::fs::symlink(of, at), |of, at| std::fs::hard_link(of, at)];
+        for plant in plants {
             for name in ["wickd.lock", "journal.redb", "secret.key"] {
                 let dir = root.path().join("state");
                 std::fs::create_dir(&dir).unwrap();
-                let place = dir.join(name);
-                plant(&precious, &place).unwrap();
+                plant(&precious, &dir.join(name)).unwrap();
                 let opened = Folder::open(&dir);
                 assert!(opened.is_err() || name != "wickd.lock", "{name}");
                 let _ = opened.map(|folder| (folder.journal().is_ok(), folder.blobs(1).is_ok()));
