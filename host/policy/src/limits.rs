@@ -130,7 +130,8 @@ mod tests {
 
     #[test]
     fn a_layer_that_may_only_lower_raises_nothing() {
-        let patch = |text: &str| LimitsPatch::read(&parse(text, 99).unwrap(), &mut Problems::default());
+        let patch =
+            |text: &str| LimitsPatch::read(&parse(text, 99).unwrap(), &mut Problems::default());
         let base = Limits::default();
         let both = patch("{deadline_ms: 5, memory_bytes: 4294967296}")
             .and(&patch("{deadline_ms: 7, tables: 2}"));

@@ -146,6 +146,7 @@ fn add_evil(rig: &Rig, rogue: &Rogue) {
       logins:
         - frame: {{op: login, key: <key>, signature: <signature>}}
     trade: {trade}
+    risk: {{loss_day_max: none}}
     endpoints: {{rest: 'http://{at}', other: 'http://{at}', stream: 'ws://{at}', account: 'ws://{at}'}}
     network:
       - {{to: 'http://{at}', private: true}}

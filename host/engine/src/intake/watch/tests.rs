@@ -93,7 +93,7 @@ fn a_file_that_never_rests_is_told_once_and_the_others_are_taken() {
 fn a_file_replaced_in_two_steps_is_not_gone() {
     let mut case = Case::new();
     let path = case.write("a.wasm");
-    assert_eq!(case.settled(), [path.clone()]);
+    assert_eq!(case.settled(), std::slice::from_ref(&path));
     fs::remove_file(&path).unwrap();
     assert_eq!(case.watch.look(350), []);
     fs::write(&path, b"second").unwrap();
@@ -108,7 +108,7 @@ fn a_file_replaced_in_two_steps_is_not_gone() {
 fn a_renamed_file_has_moved_and_is_not_gone() {
     let mut case = Case::new();
     let from = case.write("a.wasm");
-    assert_eq!(case.settled(), [from.clone()]);
+    assert_eq!(case.settled(), std::slice::from_ref(&from));
     for name in ["b.wasm", "sub/c.wasm"] {
         fs::create_dir_all(case.at("plugins/sub")).unwrap();
         let to = case.at("plugins").join(name);
@@ -181,7 +181,7 @@ fn a_new_folder_that_has_every_file_takes_the_place_of_the_old_one() {
     case.settled();
     fs::rename(case.at("plugins"), case.at("aside")).unwrap();
     case.write("a.wasm");
-    assert_eq!(case.settled(), [path.clone()], "other bytes, no notice");
+    assert_eq!(case.settled(), std::slice::from_ref(&path), "other bytes, no notice");
     fs::remove_file(&path).unwrap();
     assert_eq!(case.found(), [Change::Gone { path }]);
 }
@@ -190,7 +190,7 @@ fn a_new_folder_that_has_every_file_takes_the_place_of_the_old_one() {
 fn files_beyond_the_bound_are_told_and_hide_nobody() {
     let mut case = Case::new();
     let first = case.write("zz.wasm");
-    assert_eq!(case.settled(), [first.clone()]);
+    assert_eq!(case.settled(), std::slice::from_ref(&first));
     for number in 0..1_500 {
         case.write(&format!("note-{number}.log"));
         case.write(&format!("f{number}/readme.txt"));
