@@ -89,6 +89,8 @@ pub fn slot(name: &str, plugin: &str, settings: &[(&str, &str)]) -> SlotPlan {
         plugin: plugin.parse().expect("a plugin name"),
         range: semver::VersionReq::STAR,
         instruments: vec![0],
+        holds: Vec::new(),
+        retired: false,
         settings: settings.iter().map(setting).collect(),
         accept: Accept::Any,
         limits: Default::default(),
@@ -136,12 +138,15 @@ impl Stage {
         std::fs::create_dir_all(&plugins).expect("a folder for plugins");
         let plan = Plan {
             state_dir: dir.join("state"),
+            disk_free_min: 0,
             folders: vec![plugins],
             settle_ms: 1,
             rescan_ms: 200,
             lanes: 1,
             reader: None,
             instruments: vec![btc_usdt()],
+            configured: [0].into(),
+            retired: OnFailure::Keep,
             feeds: Vec::new(),
             plugin_feeds: Vec::new(),
             venues: Vec::new(),
@@ -192,7 +197,8 @@ impl Stage {
         let folder = Folder::open(&self.plan.state_dir).expect("the state folder is free");
         let journal = folder.journal().expect("the journal opens");
         let ledger = folder.ledger().expect("the ledger opens");
-        verify(&journal, &ledger).expect("both can be read")
+        let found = verify(&journal, &ledger).expect("both can be read");
+        [found.contradictions, found.unsettled].concat()
     }
 
     /// What an `auditor` had in its last saved state.

@@ -51,7 +51,9 @@ fn account(
     (name, losses, instruments): (&str, LossStops, Vec<InstrumentId>),
     slots: &[SlotPlan],
 ) -> (Arc<Joint>, Vec<InstrumentId>) {
-    let trades = |slot: &&SlotPlan| slot.instruments.iter().any(|id| instruments.contains(id));
+    let trades = |slot: &&SlotPlan| {
+        slot.instruments.iter().chain(&slot.holds).any(|id| instruments.contains(id))
+    };
     let named = slots.iter().filter(trades).map(|slot| slot.name.clone());
     // What no slot owns counts where orders leave for real; on paper there is no such thing.
     let nobodys = UNASSIGNED.parse().ok().filter(|_| name != PAPER);

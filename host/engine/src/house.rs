@@ -17,14 +17,17 @@ use wickd_model::{Amount, Digest, Mode, Risk, SlotName};
 use wickd_sandbox::{Batch, Runtime, RuntimeError};
 use wickd_store::{AcceptedBytes, Folder, Note, Record, StoreError};
 
+use crate::clock::WallClock;
 use crate::control::{
     Acceptance, AcceptedRecord, Control, Lag, LaneControl, Opening, Registry, SlotControl, Source,
-    Standing, ToControl, currency_of,
+    Standing, ToControl, Upkeep, currency_of,
 };
 use crate::desk::{Desk, IntentHashes, Outbox};
 use crate::edges::Edges;
 use crate::ending::Ending;
-use crate::events::{AuditQueue, AuditWriter, Notice, Notices, OwnedEvent, RunEvent, Subscription};
+use crate::events::{
+    AuditQueue, AuditWriter, Notice, Notices, OwnedEvent, RunEvent, StateEvent, Subscription,
+};
 use crate::handle::EngineHandle;
 use crate::intake::{Admission, Intake};
 use crate::io::{FeedSummary, Tier, UtilitySummary};
@@ -36,7 +39,7 @@ use crate::market::FeedError;
 use crate::orders::PaperVenue;
 use crate::plan::{Plan, SlotPlan};
 use crate::pump::{PumpGauge, Stream, Tap};
-use crate::recover::{Recovered, Stores, open_state, stream_id, told};
+use crate::recover::{Recovered, Stores, close, open_state, stream_id, told};
 use crate::venue::{Running, Start, WireError, Wiring};
 
 /// Notices under way to whoever started the run.
@@ -56,6 +59,11 @@ pub enum HouseError {
     /// What is written cannot be read.
     #[error("the state folder cannot be recovered")]
     Recover(#[source] StoreError),
+    /// Version 0.1 wrote it, and what its places meant is not known.
+    #[error(
+        "the journal knows instruments by their places in a configuration of version 0.1 only: {0}"
+    )]
+    Unnumbered(String),
     /// No market.
     #[error("a feed does not start")]
     Feed(#[from] FeedError),
@@ -104,6 +112,7 @@ pub struct House {
     runtime: Runtime,
     notices: Notices,
     audit: Option<AuditWriter>,
+    clock: WallClock,
     // Released last: another daemon may start once it is gone.
     folder: Option<Folder>,
 }
@@ -166,15 +175,23 @@ impl House {
         let audit = AuditQueue::open(&notices);
         let (runtime, ending) = (Runtime::start()?, Ending::default());
         let folder = open_state(&plan, &notices)?;
-        let mut stores = Stores::open(folder.as_ref(), &notices);
+        let mut stores = Stores::open(folder.as_ref(), &notices)?;
         let audit = audit.write(stores.audit.take(), &notices)?;
+        let resolved = stores.identify(plan, &notices)?;
+        let doubted = resolved.conflicts.iter().map(|of| of.number).collect();
+        let converted = !resolved.converted.is_empty();
+        let (plan, history) = (resolved.plan, resolved.history);
         let stream_id = stream_id(&plan);
         let saved = stores.saved(&plan, &notices);
         if !plan.slots.is_empty() && !plan.has_loss_stop() {
             notices.publish(Notice::of(OwnedEvent::NoLossStop {}));
         }
         let mut wiring = Wiring::new(&plan);
-        let recovered = stores.recover(stream_id, &saved, wiring.live(), &notices)?;
+        let recovered = stores.recover(history, stream_id, &saved, wiring.live(), &notices)?;
+        let recovered = Recovered { doubted, ..recovered };
+        stores
+            .add_up(&recovered.history, &plan.instruments, converted, clock.now_ns())
+            .map_err(HouseError::Recover)?;
         let stream = match wiring.market() {
             Some(events) => Stream::live(events, plan.feeds.clone(), recovered.cursor, &clock)?,
             None => Stream::open(plan.feeds.clone(), recovered.cursor, &notices)?,
@@ -203,7 +220,7 @@ impl House {
             edges: &edges,
             notices: &notices,
             lanes: slots.iter().map(|slot| (slot.key, slot.lane)).collect(),
-            house: stores.house(),
+            ids: stores.ids(),
             taken,
             slots: names,
             unassigned,
@@ -244,6 +261,9 @@ impl House {
             opening: Opening::since(clock.now_ns()),
             lag: Lag::new(lane_count, plan.speed),
             resumes,
+            state_dir: plan.state_dir.clone(),
+            disk_free_min: plan.disk_free_min,
+            upkeep: Upkeep::new(plan.disk_free_min, &clock),
             finishing: None,
             hurried: false,
         };
@@ -272,6 +292,7 @@ impl House {
             runtime,
             notices,
             audit,
+            clock,
             folder,
         };
         Ok((house, heard))
@@ -346,7 +367,12 @@ impl House {
         if let Some(audit) = self.audit.take() {
             audit.end();
         }
-        drop(self.folder.take());
+        if let Some(folder) = self.folder.take()
+            && let Err(error) = close(&folder, self.clock.now_ns())
+        {
+            let why = crate::intake::chain(&error);
+            self.notices.publish(Notice::of(StateEvent::NotClosed { why }));
+        }
         let slots = slots.iter().map(|slot| sum_up(slot, &hashes)).collect();
         Summary { events, slots, feeds, utilities }
     }
@@ -423,7 +449,10 @@ fn start_lane(
         .filter(|(place, _)| place % plan.lanes.max(1) as usize == number)
         .map(|(place, slot)| stores.key(&slot.name, place))
         .collect();
-    for record in recovered.truth.iter().filter(|record| mine.contains(&record.id().slot)) {
+    let carried = recovered.history.paper.iter().filter(|of| mine.contains(&of.slot));
+    carried.for_each(|of| venue.carry_on(of));
+    venue.follow(recovered.history.trade_id);
+    for record in recovered.history.truth.iter().filter(|record| mine.contains(&record.id().slot)) {
         venue.restore(record);
     }
     venue.resume(recovered.cursor);
@@ -439,6 +468,7 @@ fn start_lane(
         venue,
         news: wiring.lane(&waker),
         live: wiring.live().to_vec(),
+        epoch: stores.records.epoch,
         accounts: wiring.accounts().joints(),
         waker: waker.clone(),
         start_seq: recovered.cursor,
@@ -484,6 +514,7 @@ fn set_up_slot(
     let instruments: Vec<_> = slot
         .instruments
         .iter()
+        .chain(&slot.holds)
         .filter_map(|id| plan.instruments.get(*id as usize).cloned())
         .collect();
     let last_intent = stores
@@ -495,11 +526,12 @@ fn set_up_slot(
     let limits = slot.limits.over(plan.limits);
     let mut account =
         Account::new(key, &instruments, slot.risk, limits.intents_per_call, last_intent);
+    account.retire(&slot.holds);
     recovered.fill(key, &mut account);
     if let Some(saved) = &saved {
         account.restore_timers(&saved.beside.timers);
     }
-    let days = recovered.journal.iter().filter_map(|record| match record {
+    let days = recovered.history.journal.iter().filter_map(|record| match record {
         Record::Note { slot, note: Note::DayBegan { day, instrument, worth }, .. } => {
             (*slot == key).then_some((*day, *instrument, *worth))
         }
@@ -507,7 +539,9 @@ fn set_up_slot(
     });
     account.recover_day(&days.collect::<Vec<_>>());
     let disputed = recovered.disputed.iter().any(|id| id.slot == key);
+    let mut named = slot.instruments.iter().chain(&slot.holds);
     if disputed
+        || named.any(|id| recovered.doubted.contains(id))
         || recovered.mixed.contains(&key)
         || stores.journal.is_none()
         || stores.ledger.is_none()

@@ -17,6 +17,7 @@ pub mod events;
 mod fitness;
 mod handle;
 mod house;
+mod identity;
 mod intake;
 mod io;
 pub mod lane;
@@ -49,9 +50,11 @@ pub use orders::{AccountStop, Left, PaperConfig, Reached, Stop, Why};
 pub use owned::{Owned, Owner, Refused};
 pub use plan::{Credentials, Plan, RestartPlan, SlotPlan, StateWish};
 pub use pump::PumpGauge;
-pub use recover::verify;
+pub use recover::{Verified, verify};
 pub use tryout::{sample_instrument, try_plugin};
-pub use venue::{Probe, ProbeError, Streams, VenuePlan, WireError, client_text};
+pub use venue::{
+    Probe, ProbeError, Streams, VenuePlan, WireError, client_text, longest_client_text,
+};
 
 /// A component's random numbers start from its bytes: the same in every run.
 fn seed_of(digest: &wickd_model::Digest) -> u64 {

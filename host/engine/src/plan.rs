@@ -18,11 +18,16 @@ use crate::orders::PaperConfig;
 use crate::venue::VenuePlan;
 use crate::wanted::Wanted;
 
+/// Shown in the place of a plugin's name where a slot has none.
+const RETIRED: &str = "retired";
+
 /// Everything about one run.
 #[derive(Clone, Debug)]
 pub struct Plan {
     /// Where journal, ledger, snapshots, audit log, shelf and compile cache live.
     pub state_dir: PathBuf,
+    /// Free bytes on its disk below which that is said.
+    pub disk_free_min: u64,
     /// Watched folders, the first one first in precedence.
     pub folders: Vec<PathBuf>,
     /// How long a file must rest before it is read.
@@ -34,8 +39,11 @@ pub struct Plan {
     /// The program that reads components in a child process, called with `read-worker`; `None` reads
     /// them inside this process, for benchmarks.
     pub reader: Option<PathBuf>,
-    /// What is traded; an instrument's id is its place.
+    /// What is traded; an instrument's id is its place. Once the journal's numbers are known these are
+    /// the places, and those that no line has any more are there too.
     pub instruments: Vec<Instrument>,
+    /// Those that a line of the configuration has.
+    pub configured: BTreeSet<InstrumentId>,
     /// Where events come from: recordings and walks.
     pub feeds: Vec<FeedPlan>,
     /// Where they come from outside; where there are any, `feeds` are walks, moved to the present.
@@ -52,6 +60,8 @@ pub struct Plan {
     pub paper_losses: LossStops,
     /// The slots.
     pub slots: Vec<SlotPlan>,
+    /// What is done with orders and positions of slots that no line has any more.
+    pub retired: OnFailure,
     /// What hears of it all and may call out.
     pub utilities: Vec<UtilityPlan>,
     /// The house's limits, under the sidecar's and the slot's.
@@ -115,6 +125,10 @@ pub struct SlotPlan {
     pub range: VersionReq,
     /// What it trades.
     pub instruments: Vec<InstrumentId>,
+    /// What it holds beside that, by the journal: it is counted, and only ever reduced.
+    pub holds: Vec<InstrumentId>,
+    /// No line of the configuration has it any more: it gets no plugin.
+    pub retired: bool,
     /// The parameters the operator set, with their places.
     pub settings: Vec<Setting>,
     /// Whose bytes it takes, for itself and for its inputs.
@@ -135,6 +149,34 @@ pub struct SlotPlan {
     pub snapshot_every_ms: u64,
     /// SHA-256 of everything above, for the provenance of orders.
     pub config: Digest,
+}
+
+impl SlotPlan {
+    /// What is left of a slot that no line has any more.
+    pub(crate) fn retired(
+        name: SlotName,
+        holds: Vec<InstrumentId>,
+        on_failure: OnFailure,
+    ) -> Option<Self> {
+        Some(Self {
+            name,
+            plugin: RETIRED.parse().ok()?,
+            range: VersionReq::STAR,
+            instruments: Vec::new(),
+            holds,
+            retired: true,
+            settings: Vec::new(),
+            accept: Accept::default(),
+            limits: LimitsPatch::default(),
+            risk: Risk::default(),
+            on_failure,
+            restart: RestartPlan::default(),
+            trial: Trial { shadow_events: 0, probation_events: 0, agree: false },
+            state: StateWish::default(),
+            snapshot_every_ms: u64::MAX,
+            config: Digest([0; 32]),
+        })
+    }
 }
 
 /// What becomes of a state that a new version refuses.
@@ -164,5 +206,34 @@ impl Default for RestartPlan {
     fn default() -> Self {
         // OTP's shape with room for one bad tick more: three in a minute, then somebody must look.
         Self { restarts_max: 3, window_ms: 60_000, backoff_ms: 200, backoff_max_ms: 30_000 }
+    }
+}
+
+#[cfg(test)]
+impl Plan {
+    /// A plan of nothing.
+    pub(crate) fn empty() -> Self {
+        Self {
+            state_dir: PathBuf::new(),
+            disk_free_min: 0,
+            folders: Vec::new(),
+            settle_ms: 0,
+            rescan_ms: 1_000,
+            lanes: 1,
+            reader: None,
+            instruments: Vec::new(),
+            configured: BTreeSet::new(),
+            feeds: Vec::new(),
+            plugin_feeds: Vec::new(),
+            speed: Speed::Max,
+            venues: Vec::new(),
+            credentials: Credentials::None,
+            paper: PaperConfig::default(),
+            paper_losses: LossStops::default(),
+            slots: Vec::new(),
+            retired: OnFailure::Keep,
+            utilities: Vec::new(),
+            limits: Limits::default(),
+        }
     }
 }

@@ -10,17 +10,18 @@ use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
 use wickd_model::{
-    CASH_SCALE, ClientId, Instrument, InstrumentId, IntentId, Order, Reason, SlotName,
+    CASH_SCALE, ClientId, Instrument, InstrumentId, IntentId, Order, Reason, SlotName, TsNs,
 };
-use wickd_store::{Folder, Journal, Ledger, Record, StoreError, VenueRecord};
+use wickd_store::{Checkpoint, Folder, Journal, Ledger, Record, StoreError};
 
 use crate::control::Records;
-use crate::events::{Notice, Notices, RunEvent, SlotEvent};
+use crate::events::{Notice, Notices, RunEvent, SlotEvent, StateEvent};
 use crate::house::{HouseError, UNASSIGNED};
+use crate::identity::{Held, History, Resolved, is_due, resolve, settle, tell};
 use crate::lane::{Account, Saved};
-use crate::orders::{UnderWay, live_orders, reconcile};
+use crate::orders::{Repairs, UnderWay, is_never_sent, live_orders, reconcile};
 use crate::plan::Plan;
-use crate::venue::{Fine, Taken, units};
+use crate::venue::{ClientIds, Fine, Taken, units};
 
 /// Its number where there is no journal to give it one, and no order leaves.
 const UNASSIGNED_ELSE: usize = 1 << 20;
@@ -28,8 +29,7 @@ const UNASSIGNED_ELSE: usize = 1 << 20;
 /// What was found on disk.
 #[derive(Default)]
 pub(crate) struct Recovered {
-    pub(crate) journal: Vec<Record>,
-    pub(crate) truth: Vec<VenueRecord>,
+    pub(crate) history: History,
     pub(crate) disputed: Vec<ClientId>,
     pub(crate) cancels: Vec<(ClientId, Reason)>,
     /// What goes on where it was, between slots and the paper venue.
@@ -38,12 +38,14 @@ pub(crate) struct Recovered {
     /// Slots that traded an instrument on paper before and are to trade it for real now, or the other
     /// way round: their position would be neither.
     pub(crate) mixed: BTreeSet<u32>,
+    /// Instruments whose scales are in doubt: what holds or trades them does not trade.
+    pub(crate) doubted: BTreeSet<InstrumentId>,
 }
 
 impl Recovered {
     /// Every order of a slot, in the order of the journal.
     pub(crate) fn orders_of(&self, slot: u32) -> Vec<Order> {
-        let orders = self.journal.iter().filter_map(|record| match record {
+        let orders = self.history.journal.iter().filter_map(|record| match record {
             Record::Intent { order, .. } | Record::Adopted(order) => Some(*order),
             _ => None,
         });
@@ -52,13 +54,14 @@ impl Recovered {
 
     /// Every order that left for a real venue and was not done when the last run ended.
     pub(crate) fn taken(&self) -> Vec<Taken> {
-        let live = live_orders(&self.journal);
+        let live = live_orders(&self.history.journal);
         let mut open: BTreeMap<ClientId, Taken> = BTreeMap::new();
-        for record in &self.journal {
+        for record in &self.history.journal {
             match record {
-                Record::Intent { order, .. } if live.contains(&order.id) => {
-                    let taken = Taken { order: *order, heard: Vec::new(), cancel: None };
-                    open.insert(order.id, taken);
+                Record::Intent { order, by } if live.contains(&order.id) => {
+                    let (order, epoch) = (*order, by.epoch);
+                    let taken = Taken { order, heard: Vec::new(), cancel: None, epoch };
+                    open.insert(taken.order.id, taken);
                 }
                 Record::Cancel { id, reason, .. } => {
                     if let Some(taken) = open.get_mut(id) {
@@ -82,7 +85,7 @@ impl Recovered {
     /// A slot's orders, fills and adjustments, in the journal's order of each.
     pub(crate) fn fill(&self, key: u32, account: &mut Account) {
         let (mut orders, mut events, mut adjusted) = (Vec::new(), Vec::new(), Vec::new());
-        for record in &self.journal {
+        for record in &self.history.journal {
             match record {
                 Record::Intent { order, .. } | Record::Adopted(order) if order.id.slot == key => {
                     orders.push(*order);
@@ -92,16 +95,25 @@ impl Recovered {
                 _ => {}
             }
         }
-        account.recover(&orders, &events, &adjusted);
+        let held = self.history.positions.iter().filter(|of| of.slot == key).copied();
+        account.recover(&held.collect::<Vec<_>>(), &orders, &events, &adjusted);
     }
 
     /// What the fills and adjustments of live instruments add up to, by slot and instrument: of slots
     /// that are not configured any more as well.
     pub(crate) fn owned(&self, instruments: &[Instrument]) -> BTreeMap<(u32, InstrumentId), Fine> {
-        let live = live_orders(&self.journal);
+        let live = live_orders(&self.history.journal);
         let mut owned: BTreeMap<(u32, InstrumentId), Fine> = BTreeMap::new();
         let scale = |id: InstrumentId| instruments.get(id as usize).map(|of| of.size_scale);
-        for record in &self.journal {
+        for of in &self.history.positions {
+            let Some(scale) = scale(of.instrument) else { continue };
+            if self.history.traded.contains(&(of.slot, of.instrument, false)) {
+                continue;
+            }
+            let amount = units(of.size, scale) + units(of.rest, CASH_SCALE);
+            *owned.entry((of.slot, of.instrument)).or_default() += amount;
+        }
+        for record in &self.history.journal {
             match record {
                 Record::Event(event) if event.last_size > 0 && live.contains(&event.id) => {
                     let Some(scale) = scale(event.at.instrument) else { continue };
@@ -122,8 +134,8 @@ impl Recovered {
 
     /// The greatest number that each slot has given an order.
     pub(crate) fn last_intents(&self) -> BTreeMap<u32, IntentId> {
-        let mut last: BTreeMap<u32, IntentId> = BTreeMap::new();
-        for record in &self.journal {
+        let mut last = self.history.intents.clone();
+        for record in &self.history.journal {
             if let Record::Intent { order, .. } | Record::Adopted(order) = record {
                 let known = last.entry(order.id.slot).or_default();
                 *known = (*known).max(order.id.intent);
@@ -133,41 +145,66 @@ impl Recovered {
     }
 
     fn find_mixed(&mut self, live: &[bool], notices: &Notices) {
-        for record in &self.journal {
-            let Record::Intent { order, by } = record else { continue };
-            let now = live.get(order.request.instrument as usize) == Some(&true);
-            if now != by.live && self.mixed.insert(order.id.slot) {
-                let event = SlotEvent::Mixed { slot: order.id.slot, live: now };
+        for (slot, instrument, was_live) in self.history.traded() {
+            let now = live.get(instrument as usize) == Some(&true);
+            if now != was_live && self.mixed.insert(slot) {
+                let event = SlotEvent::Mixed { slot, live: now };
                 notices.publish(Notice::of(event));
             }
         }
     }
 }
 
+/// How journal and venue stand to each other.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Verified {
+    /// What cannot both be: for a person to settle.
+    pub contradictions: Vec<String>,
+    /// What only one of them has, as after any kill: the next start settles it.
+    pub unsettled: Vec<String>,
+}
+
 /// The journal against the venue's truth, without changing either.
 ///
 /// # Errors
 /// Either cannot be read.
-pub fn verify(journal: &Journal, ledger: &Ledger) -> Result<Vec<String>, StoreError> {
-    let journal = journal.replay()?;
-    let mut truth = Vec::new();
-    ledger.for_each(|_, record| truth.push(record))?;
-    let mut findings = Vec::new();
+pub fn verify(journal: &Journal, ledger: &Ledger) -> Result<Verified, StoreError> {
+    let mut history = History::read(journal, ledger)?;
+    history.forget_done();
+    let History { journal, truth, .. } = history;
+    let mut contradictions = Vec::new();
     let mut seen = BTreeSet::new();
     for record in &journal {
         if let Record::Intent { order, .. } = record
             && !seen.insert(order.id)
         {
-            findings.push(format!("client id {} was given twice", order.id));
+            contradictions.push(format!("client id {} was given twice", order.id));
         }
     }
     // What goes on where it was lacks nothing.
     let (journal, truth) = UnderWay::find(&journal, &truth).without(&journal, &truth);
+    // What goes on where it was lacks nothing.
+    let (journal, truth) = UnderWay::find(&journal, &truth).without(&journal, &truth);
     let repairs = reconcile(&journal, &truth);
-    findings.extend(repairs.disputed.iter().map(|id| format!("{id}: the two contradict")));
-    findings.extend(repairs.journal.iter().map(|record| format!("journal lacks {record:?}")));
-    findings.extend(repairs.ledger.iter().map(|record| format!("venue lacks {record:?}")));
-    Ok(findings)
+    let disputed = repairs.disputed.iter();
+    contradictions.extend(disputed.map(|id| format!("order {id}: journal and venue contradict")));
+    let of_journal = repairs.journal.iter().map(|record| match record {
+        Record::Adopted(order) => format!("order {} is known to the venue only", order.id),
+        Record::Event(event) if is_never_sent(event) => {
+            format!("order {} was written down and never left", event.id)
+        }
+        Record::Event(event) => {
+            format!("news of order {} did not get from the venue to the journal", event.id)
+        }
+        Record::Intent { .. }
+        | Record::Cancel { .. }
+        | Record::Adjusted(_)
+        | Record::Note { .. } => String::new(),
+    });
+    let of_venue = repairs.ledger.iter();
+    let of_venue =
+        of_venue.map(|record| format!("the venue's ledger lacks news of order {}", record.id()));
+    Ok(Verified { contradictions, unsettled: of_journal.chain(of_venue).collect() })
 }
 
 pub(crate) fn open_state(plan: &Plan, notices: &Notices) -> Result<Option<Folder>, HouseError> {
@@ -191,25 +228,87 @@ pub(crate) struct Stores {
     pub(crate) audit: Option<wickd_store::Audit>,
 }
 
+impl Records {
+    /// While a run goes on: adds up what the journal has, where that is much.
+    pub(crate) fn add_up(&self, all: &[Instrument], ts_ns: TsNs) -> Result<u64, StoreError> {
+        let (Some(journal), Some(ledger), Some(archive)) =
+            (&self.journal, &self.ledger, &self.archive)
+        else {
+            return Ok(0);
+        };
+        if !is_due(journal)? {
+            return Ok(0);
+        }
+        let upto = journal.last()?;
+        let mut history = History::read_to(journal, ledger, upto)?;
+        history.forget_done();
+        // The ledger is written meanwhile; it is cleared when the run ends.
+        settle(&history, all, (journal, None, archive), upto, ts_ns)
+    }
+}
+
 impl Stores {
-    pub(crate) fn open(folder: Option<&Folder>, notices: &Notices) -> Self {
+    /// Before the first event: adds up what earlier runs wrote, where that is much, or where amounts are
+    /// under other numbers now than in their records.
+    pub(crate) fn add_up(
+        &self,
+        history: &History,
+        all: &[Instrument],
+        converted: bool,
+        ts_ns: TsNs,
+    ) -> Result<(), StoreError> {
+        let (Some(journal), Some(ledger), Some(archive)) =
+            (&self.journal, &self.ledger, &self.records.archive)
+        else {
+            return Ok(());
+        };
+        if converted || is_due(journal)? {
+            let upto = journal.last()?;
+            settle(history, all, (journal, Some(ledger), archive), upto, ts_ns)?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn open(folder: Option<&Folder>, notices: &Notices) -> Result<Self, HouseError> {
         let Some(folder) = folder else {
-            return Self::default();
+            return Ok(Self::default());
         };
         let journal = told(folder.journal(), "journal", notices).map(Arc::new);
         let ledger = told(folder.ledger(), "venue ledger", notices).map(Arc::new);
         let records = Records {
             journal: journal.clone(),
+            ledger: ledger.clone(),
+            archive: told(folder.archive(), "archive", notices),
             snapshots: told(folder.snapshots(), "snapshots", notices),
+            epoch: 0,
         };
-        Self { journal, ledger, records, audit: told(folder.audit(), "audit log", notices) }
+        let audit = told(folder.audit(), "audit log", notices);
+        let mut stores = Self { journal, ledger, records, audit };
+        stores.begin(folder)?;
+        Ok(stores)
     }
 
-    /// The journal's own number; without a journal no order is sent, and any will do.
-    pub(crate) fn house(&self) -> u32 {
-        let draw = || RandomState::new().build_hasher().finish() as u32;
-        let drawn = self.journal.as_ref().and_then(|journal| journal.house(draw).ok());
-        drawn.unwrap_or(0)
+    /// What stands in client ids; without a journal no order is sent, and anything will do.
+    pub(crate) fn ids(&self) -> ClientIds {
+        let Some(journal) = &self.journal else { return ClientIds::default() };
+        ClientIds {
+            house: journal.house(drawn).unwrap_or(0),
+            epoch: self.records.epoch,
+            earlier: journal.epochs().unwrap_or_default(),
+        }
+    }
+
+    /// A run begins: the files must belong together, and the journal gets a new epoch.
+    fn begin(&mut self, folder: &Folder) -> Result<(), HouseError> {
+        let (Some(journal), Some(ledger), Some(snapshots)) =
+            (&self.journal, &self.ledger, &self.records.snapshots)
+        else {
+            return Ok(());
+        };
+        let draw = || RandomState::new().build_hasher().finish();
+        folder.stamp(journal, snapshots, ledger, false, draw).map_err(HouseError::State)?;
+        self.records.epoch = journal.begin_epoch(drawn).map_err(HouseError::Recover)?;
+        Ok(())
     }
 
     /// The number of the slot that owns what no other owns.
@@ -252,9 +351,72 @@ impl Stores {
         all
     }
 
-    /// Replays the journal, asks the venue, writes what either lacks, finds the place in the market.
+    /// Brings the plan under the journal's numbers, which are for ever, and tells what no line has any
+    /// more.
+    pub(crate) fn identify(&self, plan: Plan, notices: &Notices) -> Result<Resolved, HouseError> {
+        let Some(journal) = &self.journal else {
+            // Without a journal no order is sent, so places will do.
+            return Ok(resolve(plan, Vec::new(), BTreeMap::new(), History::default()));
+        };
+        let mut history = match &self.ledger {
+            Some(ledger) => History::read(journal, ledger).map_err(HouseError::Recover)?,
+            None => History::default(),
+        };
+        if journal.is_unnumbered().map_err(HouseError::Recover)? {
+            history = self.leave_places_behind(history, notices)?;
+        }
+        for slot in &plan.slots {
+            journal.slot_number(&slot.name).map_err(HouseError::Recover)?;
+        }
+        let slots = journal.slots().map_err(HouseError::Recover)?;
+        let named = |(name, key): (String, u32)| Some((name.parse().ok()?, key));
+        let known = journal.instruments().map_err(HouseError::Recover)?;
+        let resolved = resolve(plan, known, slots.into_iter().filter_map(named).collect(), history);
+        journal.put_instruments(&resolved.plan.instruments).map_err(HouseError::Recover)?;
+        tell(&resolved, notices);
+        Ok(resolved)
+    }
+
+    /// A journal of version 0.1 knows instruments by their places only. Where nothing is held and no order
+    /// open, it does not matter what they were; otherwise nobody but the operator knows.
+    fn leave_places_behind(
+        &self,
+        history: History,
+        notices: &Notices,
+    ) -> Result<History, HouseError> {
+        let Some(journal) = &self.journal else { return Ok(history) };
+        let held: Vec<_> =
+            history.holdings(&[]).into_iter().filter(|(_, held)| held.matters()).collect();
+        if !held.is_empty() {
+            let slots = journal.slots().map_err(HouseError::Recover)?;
+            let each = held.iter().map(|((key, place), held)| {
+                let slot = slots.iter().find(|(_, number)| number == key);
+                let slot = slot.map_or("?", |(name, _)| name.as_str());
+                let Held { size, open, .. } = held;
+                format!("slot {slot} has {size} units of the instrument in place {place}, {open} orders open")
+            });
+            return Err(HouseError::Unnumbered(each.collect::<Vec<_>>().join("; ")));
+        }
+        let upto = journal.last().map_err(HouseError::Recover)?;
+        let slots = journal.slots().map_err(HouseError::Recover)?;
+        let last = |(_, key): (String, u32)| Ok((key, journal.last_intent(key)?));
+        let intents: Vec<_> =
+            slots.into_iter().map(last).collect::<Result<_, _>>().map_err(HouseError::Recover)?;
+        let checkpoint = Checkpoint { upto, intents: intents.clone(), ..Checkpoint::default() };
+        if let Some(snapshots) = &self.records.snapshots {
+            // A plugin may have saved places, and nothing says what they meant.
+            snapshots.set_all_aside().map_err(HouseError::Recover)?;
+        }
+        journal.leave_places(&checkpoint).map_err(HouseError::Recover)?;
+        notices.publish(Notice::of(StateEvent::Numbered {}));
+        let intents = intents.into_iter().collect();
+        Ok(History { truth: history.truth, intents, ..History::default() })
+    }
+
+    /// Asks the venue, writes what journal or ledger lack, finds the place in the market.
     pub(crate) fn recover(
         &self,
+        history: History,
         stream: u32,
         saved: &BTreeMap<SlotName, Saved>,
         live: &[bool],
@@ -263,16 +425,14 @@ impl Stores {
         let (Some(journal), Some(ledger)) = (&self.journal, &self.ledger) else {
             return Ok(Recovered::default());
         };
-        let mut found = Recovered {
-            journal: journal.replay().map_err(HouseError::Recover)?,
-            ..Recovered::default()
-        };
-        ledger.for_each(|_, record| found.truth.push(record)).map_err(HouseError::Recover)?;
+        let mut found = Recovered { history, ..Recovered::default() };
+        found.history.forget_done();
         let known = ledger.cursor(stream).map_err(HouseError::Recover)?;
         if known > 0 {
-            found.under_way = UnderWay::find(&found.journal, &found.truth);
+            found.under_way = UnderWay::find(&found.history.journal, &found.history.truth);
         }
-        let (journal_so_far, truth_so_far) = found.under_way.without(&found.journal, &found.truth);
+        let (journal_so_far, truth_so_far) =
+            found.under_way.without(&found.history.journal, &found.history.truth);
         let repairs = reconcile(&journal_so_far, &truth_so_far);
         if !repairs.ledger.is_empty() {
             ledger.append(&repairs.ledger, stream, known).map_err(HouseError::Recover)?;
@@ -285,13 +445,13 @@ impl Stores {
         for id in &repairs.disputed {
             notices.publish(Notice::of(RunEvent::OrderDisputed { order: *id }));
         }
-        found.truth.extend(repairs.ledger);
-        found.journal.extend(repairs.journal);
+        found.history.truth.extend(repairs.ledger);
+        found.history.journal.extend(repairs.journal);
         found.cancels = repairs.cancels;
         found.find_mixed(live, notices);
         found.disputed = repairs.disputed;
         if known > 0 {
-            let decided = found.journal.iter().filter_map(|record| match record {
+            let decided = found.history.journal.iter().filter_map(|record| match record {
                 Record::Intent { order, .. } => Some(order.seq),
                 Record::Cancel { seq, .. } => Some(*seq),
                 _ => None,
@@ -307,6 +467,30 @@ impl Stores {
         }
         Ok(found)
     }
+}
+
+/// A run has ended in good order: what it wrote is added up, and whoever puts an older file back is
+/// noticed.
+pub(crate) fn close(folder: &Folder, ts_ns: TsNs) -> Result<(), StoreError> {
+    let (journal, snapshots, ledger) = (folder.journal()?, folder.snapshots()?, folder.ledger()?);
+    if is_due(&journal)? {
+        let mut history = History::read(&journal, &ledger)?;
+        history.forget_done();
+        let under_way = UnderWay::find(&history.journal, &history.truth);
+        let (journal_so_far, truth_so_far) = under_way.without(&history.journal, &history.truth);
+        let repairs = reconcile(&journal_so_far, &truth_so_far);
+        // What only one of them has is settled by the next start, and added up then.
+        if repairs == Repairs::default() {
+            let (all, upto) = (journal.instruments()?, journal.last()?);
+            settle(&history, &all, (&journal, Some(&ledger), &folder.archive()?), upto, ts_ns)?;
+        }
+    }
+    let draw = || RandomState::new().build_hasher().finish();
+    folder.stamp(&journal, &snapshots, &ledger, false, draw)
+}
+
+fn drawn() -> u32 {
+    RandomState::new().build_hasher().finish() as u32
 }
 
 pub(crate) fn told<T>(
@@ -327,7 +511,7 @@ pub(crate) fn told<T>(
 /// A number for the market stream: other feeds have other numbers, and their events other meanings.
 pub(crate) fn stream_id(plan: &Plan) -> u32 {
     let venues: Vec<_> = plan.venues.iter().map(|venue| (&venue.name, venue.streams)).collect();
-    let mut text = format!("{:?}{:?}{:?}", plan.feeds, plan.instruments, venues);
+    let mut text = format!("{:?}{venues:?}", plan.feeds);
     for feed in &plan.plugin_feeds {
         text.push_str(&format!("{}{:?}", feed.post.name, feed.instruments));
     }

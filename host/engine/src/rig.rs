@@ -73,6 +73,8 @@ pub fn prepare(
         plugin: plugin.manifest.name.clone(),
         range: semver::VersionReq::STAR,
         instruments: vec![0],
+        holds: Vec::new(),
+        retired: false,
         settings: Vec::new(),
         accept: Default::default(),
         limits: Default::default(),
@@ -116,6 +118,7 @@ impl Rig {
         let (_mail, mail) = rtrb::RingBuffer::new(16);
         let (reports_in, reports) = rtrb::RingBuffer::new(REPORTS);
         let mut lane = Lane::new(LaneParts {
+            epoch: 0,
             feed,
             mail,
             reports: reports_in,
@@ -132,7 +135,7 @@ impl Rig {
         for key in 1..=slots {
             let risk = Risk { losses, ..Risk::default() };
             let mut account = Account::new(key, instruments, risk, 16, 0);
-            account.recover(&[bought(key, held)], &[filled(key, held)], &[]);
+            account.recover(&[], &[bought(key, held)], &[filled(key, held)], &[]);
             account.join(joint.clone(), key as usize - 1, |_| true);
             let gauge = Arc::new(Gauge::default());
             gauges.push(gauge.clone());
@@ -300,7 +303,7 @@ impl VenueRig {
             market,
             news: vec![NewsTap { ring, waker: Waker::new() }],
             lanes: [(1, 0)].into(),
-            house: 1,
+            ids: crate::venue::ClientIds { house: 1, epoch: 1, earlier: Vec::new() },
             taken: Vec::new(),
             sole: vec![true],
             clearances: vec![Arc::default()],

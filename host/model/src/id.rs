@@ -5,7 +5,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// Dense handle of an instrument: its place in the configuration.
+/// An instrument's number in the journal, its own for ever; dense, from 0. Where there is no journal it is
+/// its place in the configuration.
 pub type InstrumentId = u32;
 /// A slot's own number of an intent, rising from 1 and never used twice.
 pub type IntentId = u64;

@@ -38,7 +38,7 @@ impl Product {
 /// An instrument with the scales that give its integers their meaning.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Instrument {
-    /// Dense handle.
+    /// Its number in the journal.
     pub id: InstrumentId,
     /// Rises when a scale or a step changes.
     pub epoch: u32,
@@ -71,6 +71,22 @@ pub struct Instrument {
 }
 
 impl Instrument {
+    /// Whether both are the same market, under whatever scales.
+    pub fn is_market(&self, other: &Self) -> bool {
+        (&self.venue, &self.symbol, self.product) == (&other.venue, &other.symbol, other.product)
+    }
+
+    /// Whether prices and sizes of both are written with the same decimals.
+    pub fn has_scales(&self, other: &Self) -> bool {
+        (self.price_scale, self.size_scale) == (other.price_scale, other.size_scale)
+    }
+
+    /// Venue, symbol, kind of market and decimals: all that an instrument's number stands for.
+    pub fn identity(&self) -> String {
+        let Self { venue, symbol, price_scale, size_scale, .. } = self;
+        format!("{venue}:{symbol} ({}, {price_scale}/{size_scale} decimals)", self.product.name())
+    }
+
     /// `price × size` in cash units; `None` on overflow.
     pub fn notional(&self, price: i64, size: i64) -> Option<Cash> {
         crate::notional(price, size, self.price_scale, self.size_scale)

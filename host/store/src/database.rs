@@ -99,6 +99,10 @@ impl Database {
         })
     }
 
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Maps a database error to where it happened.
     pub(crate) fn at<E: Into<redb::Error>>(
         &self,
@@ -181,7 +185,7 @@ impl Database {
         serde_json::from_slice(payload).map_err(|error| self.damaged(number, error.to_string()))
     }
 
-    fn damaged(&self, number: u64, reason: String) -> StoreError {
+    pub(crate) fn damaged(&self, number: u64, reason: String) -> StoreError {
         StoreError::Damaged { path: self.path.clone(), number, reason }
     }
 }

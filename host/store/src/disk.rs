@@ -43,6 +43,16 @@ pub(crate) fn private_folder(dir: &Path) -> Result<(), StoreError> {
     }
 }
 
+/// Bytes free for this user on the disk of `path`.
+///
+/// # Errors
+/// There is no such path, or the disk refuses.
+pub fn free_bytes(path: &Path) -> Result<u64, StoreError> {
+    let found = rustix::fs::statvfs(path)
+        .map_err(|error| StoreError::io("ask for room", path)(error.into()))?;
+    Ok(found.f_bavail.saturating_mul(found.f_frsize))
+}
+
 /// Makes `dir` if it is missing, closes it to everybody else, and says where it really is: a service
 /// manager may have put a link there. It and all above it must be root's or this process's user's.
 pub(crate) fn own_folder(dir: &Path) -> Result<PathBuf, StoreError> {

@@ -24,6 +24,17 @@ pub enum StoreError {
         /// The owner's process id as it wrote it, or `unknown`.
         pid: String,
     },
+    /// The files of a state folder are not of one run.
+    #[error(
+        "the files of state folder {} do not belong together: {why}: put back the newest whole copy with `wickd restore`, or go on with what is there with `wickd journal accept`",
+        dir.display()
+    )]
+    Torn {
+        /// The folder.
+        dir: PathBuf,
+        /// Which file, and how.
+        why: String,
+    },
     /// The file system refused.
     #[error("cannot {what} {}: {}", path.display(), io_fix(source))]
     Io {

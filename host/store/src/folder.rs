@@ -8,9 +8,12 @@ use std::io::{Read, Seek, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use wickd_model::TsNs;
+
 use crate::blobs::SECRET_BYTES;
 use crate::{
-    AcceptedBytes, Audit, BlobCache, Distrust, Journal, Ledger, Shelf, Snapshots, StoreError, disk,
+    AcceptedBytes, Archive, Audit, BlobCache, Distrust, Journal, Ledger, Shelf, Snapshots,
+    StoreError, copy, disk, stamp,
 };
 
 /// The lock file holds the owner's process id for the error text; the lock itself is the kernel's,
@@ -62,6 +65,41 @@ impl Folder {
         Ok(Self { dir, _lock: lock })
     }
 
+    /// A run begins or ends: the files must be of the same last one, and are stamped anew. `anyway` takes
+    /// them as they are.
+    ///
+    /// # Errors
+    /// [`StoreError::Torn`] names a file that is missing, older or from elsewhere.
+    pub fn stamp(
+        &self,
+        journal: &Journal,
+        snapshots: &Snapshots,
+        ledger: &Ledger,
+        anyway: bool,
+        draw: impl FnOnce() -> u64,
+    ) -> Result<(), StoreError> {
+        let members = [snapshots.member()?, ledger.member()?];
+        stamp::raise(&journal.member()?, &members, anyway, draw)
+            .map_err(|why| StoreError::Torn { dir: self.dir.clone(), why })
+    }
+
+    /// Copies everything that cannot be made anew to `to`, which must not be there yet; gives the bytes.
+    ///
+    /// # Errors
+    /// The disk refuses.
+    pub fn copy_to(&self, to: &Path) -> Result<u64, StoreError> {
+        copy::out(&self.dir, to)
+    }
+
+    /// Puts the copy `from` in the place of what is here; gives the bytes, and where that is kept.
+    ///
+    /// # Errors
+    /// There is no journal in `from`, or the disk refuses.
+    pub fn restore_from(&self, from: &Path, ts_ns: TsNs) -> Result<(u64, PathBuf), StoreError> {
+        let aside = self.dir.join(format!("replaced-{}", ts_ns / 1_000_000));
+        Ok((copy::back(&self.dir, from, &aside)?, aside))
+    }
+
     /// Where it is.
     pub fn dir(&self) -> &Path {
         &self.dir
@@ -73,6 +111,14 @@ impl Folder {
     /// The file cannot be opened or repaired.
     pub fn journal(&self) -> Result<Journal, StoreError> {
         Journal::open(&self.dir.join("journal.redb"))
+    }
+
+    /// Records older than the journal's checkpoint, `archive/`.
+    ///
+    /// # Errors
+    /// The folder cannot be made or cleared of leftovers.
+    pub fn archive(&self) -> Result<Archive, StoreError> {
+        Archive::open(&self.dir.join("archive"))
     }
 
     /// The paper venue's own truth, `venue.redb`.
@@ -186,6 +232,48 @@ mod tests {
         let link = root.path().join("link");
         std::os::unix::fs::symlink(root.path().join("nowhere/at/all"), &link).unwrap();
         assert!(Folder::open(&link).is_err());
+    }
+
+    fn stamp(folder: &Folder) -> Result<(), StoreError> {
+        let (journal, snapshots, ledger) =
+            (folder.journal()?, folder.snapshots()?, folder.ledger()?);
+        folder.stamp(&journal, &snapshots, &ledger, false, || 7)
+    }
+
+    #[test]
+    fn a_start_stops_where_any_file_was_lost_or_put_back_from_an_older_copy() {
+        let root = tempfile::tempdir().unwrap();
+        let (dir, copied) = (root.path().join("state"), root.path().join("copy"));
+        let folder = Folder::open(&dir).unwrap();
+        folder.journal().unwrap().slot_number(&"a".parse().unwrap()).unwrap();
+        (0..3).for_each(|_| stamp(&folder).unwrap());
+        assert!(folder.copy_to(&copied).unwrap() > 0);
+        assert!(folder.copy_to(&copied).is_err(), "a copy is not written over");
+        stamp(&folder).unwrap();
+        for name in ["journal.redb", "state.redb", "venue.redb"] {
+            let (path, kept) = (dir.join(name), root.path().join("kept"));
+            std::fs::rename(&path, &kept).unwrap();
+            let text = stamp(&folder).unwrap_err().to_string();
+            assert!(text.contains(name) && text.contains("wickd restore"), "{text}");
+            std::fs::copy(copied.join(name), &path).unwrap();
+            let text = stamp(&folder).unwrap_err().to_string();
+            assert!(text.contains("older copy"), "{text}");
+            std::fs::rename(&kept, &path).unwrap();
+        }
+        stamp(&folder).unwrap();
+        // The whole copy belongs together, and what it replaces is kept.
+        let (bytes, aside) = folder.restore_from(&copied, 5_000_000).unwrap();
+        assert!(bytes > 0 && aside.join("journal.redb").is_file());
+        stamp(&folder).unwrap();
+        assert_eq!(folder.journal().unwrap().slots().unwrap(), [("a".to_owned(), 1)]);
+        // And the operator can go on with files of two kinds.
+        std::fs::copy(aside.join("state.redb"), dir.join("state.redb")).unwrap();
+        assert!(stamp(&folder).is_err());
+        let (journal, snapshots, ledger) =
+            (folder.journal().unwrap(), folder.snapshots().unwrap(), folder.ledger().unwrap());
+        folder.stamp(&journal, &snapshots, &ledger, true, || 8).unwrap();
+        drop((journal, snapshots, ledger));
+        stamp(&folder).unwrap();
     }
 
     #[test]

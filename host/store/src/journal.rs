@@ -19,6 +19,7 @@ use wickd_model::{
 
 use crate::StoreError;
 use crate::database::Database;
+use crate::stamp::Member;
 
 /// Records one `append` takes: bounds a commit's size, so that group commit stays in milliseconds.
 const BATCH_RECORDS_MAX: usize = 4_096;
@@ -26,6 +27,15 @@ const BATCH_RECORDS_MAX: usize = 4_096;
 const SLOTS: TableDefinition<'static, &str, u32> = TableDefinition::new("slots");
 /// A slot's last journalled intent, by its number.
 const INTENTS: TableDefinition<'static, u32, u64> = TableDefinition::new("intents");
+
+/// Epochs by their ordinal.
+const EPOCHS: TableDefinition<'static, u64, u32> = TableDefinition::new("epochs");
+/// Epochs kept: orders of older ones are long done at every venue.
+const EPOCHS_MAX: u64 = 10_000;
+/// Draws before a number is simply counted on: two of 32 bits hardly ever meet.
+const EPOCH_DRAWS_MAX: u32 = 64;
+/// Most slots a journal ever numbers: three digits to the base 36 in a client id.
+const SLOT_NUMBERS_MAX: u32 = 46_655;
 
 /// What tells this journal's orders from those of any other; one entry.
 const HOUSE: TableDefinition<'static, (), u32> = TableDefinition::new("house");
@@ -40,6 +50,9 @@ pub struct Provenance {
     /// It left for a real venue; else it was traded on paper.
     #[serde(default)]
     pub live: bool,
+    /// The journal's epoch in which it was decided; 0 where version 0.1 wrote it.
+    #[serde(default)]
+    pub epoch: u32,
 }
 
 /// One thing that happened to the orders of a slot.
@@ -82,6 +95,19 @@ pub enum Record {
         /// What happened.
         note: Note,
     },
+}
+
+impl Record {
+    /// Which instrument it speaks of, where it speaks of one.
+    pub fn instrument(&self) -> Option<InstrumentId> {
+        match self {
+            Self::Intent { order, .. } | Self::Adopted(order) => Some(order.request.instrument),
+            Self::Event(event) => Some(event.at.instrument),
+            Self::Adjusted(of) => Some(of.instrument),
+            Self::Note { note: Note::DayBegan { instrument, .. }, .. } => Some(*instrument),
+            Self::Cancel { .. } | Self::Note { .. } => None,
+        }
+    }
 }
 
 /// What happened to a slot.
@@ -131,6 +157,8 @@ impl Journal {
         db.write(|txn| {
             txn.open_table(SLOTS).map_err(db.at("make the table"))?;
             txn.open_table(INTENTS).map_err(db.at("make the table"))?;
+            txn.open_table(EPOCHS).map_err(db.at("make the table"))?;
+            txn.open_table(tables::INSTRUMENTS).map_err(db.at("make the table"))?;
             Ok(())
         })?;
         Ok(Self { db })
@@ -154,6 +182,47 @@ impl Journal {
         })
     }
 
+    /// A new epoch of this journal, which stands in the client id of every order from now on: drawn by
+    /// `draw`, and unlike every one before. So no id is given twice, from whatever copy a run began.
+    ///
+    /// # Errors
+    /// The disk refuses.
+    pub fn begin_epoch(&self, mut draw: impl FnMut() -> u32) -> Result<u32, StoreError> {
+        let known = self.epochs()?;
+        let drawn = (0..EPOCH_DRAWS_MAX).map(|_| draw()).find(|of| *of != 0 && !known.contains(of));
+        let epoch = drawn.unwrap_or_else(|| known.last().map_or(1, |last| last.wrapping_add(1)));
+        self.db.write(|txn| {
+            let mut table = txn.open_table(EPOCHS).map_err(self.db.at("open the epochs"))?;
+            let last = table.last().map_err(self.db.at("read the epochs"))?;
+            let place = last.map_or(0, |(place, _)| place.value()) + 1;
+            table.insert(place, epoch).map_err(self.db.at("begin an epoch"))?;
+            let first = place.saturating_sub(EPOCHS_MAX - 1);
+            table.retain_in(..first, |_, _| false).map_err(self.db.at("drop old epochs"))?;
+            Ok(epoch)
+        })
+    }
+
+    /// The epochs of earlier runs and of this one, in their order; the last 10,000.
+    ///
+    /// # Errors
+    /// The disk refuses.
+    pub fn epochs(&self) -> Result<Vec<u32>, StoreError> {
+        self.db.read(|txn| {
+            let table = txn.open_table(EPOCHS).map_err(self.db.at("open the epochs"))?;
+            let items = table.iter().map_err(self.db.at("read the epochs"))?;
+            let epoch =
+                |item: Result<(redb::AccessGuard<'_, u64>, redb::AccessGuard<'_, u32>), _>| {
+                    item.map(|(_, epoch)| epoch.value()).map_err(self.db.at("read the epochs"))
+                };
+            items.map(epoch).collect()
+        })
+    }
+
+    pub(crate) fn member(&self) -> Result<Member<'_>, StoreError> {
+        let used = self.last()? > 0 || !self.slots()?.is_empty();
+        Ok(Member { name: "journal.redb", db: &self.db, used })
+    }
+
     /// The durable number of a slot: the one it had, or the next one. It costs a commit the first
     /// time only.
     ///
@@ -169,6 +238,14 @@ impl Journal {
             let mut last = 0;
             for item in table.iter().map_err(self.db.at("read the slots"))? {
                 last = item.map_err(self.db.at("read the slots"))?.1.value().max(last);
+            }
+            if last == SLOT_NUMBERS_MAX {
+                return Err(StoreError::TooLarge {
+                    what: "the journal's table of slots (in numbers)".to_owned(),
+                    bytes: u64::from(last) + 1,
+                    bytes_max: SLOT_NUMBERS_MAX.into(),
+                    key: "SLOT_NUMBERS_MAX",
+                });
             }
             table.insert(slot.as_str(), last + 1).map_err(self.db.at("number the slot"))?;
             Ok(last + 1)
@@ -240,13 +317,15 @@ impl Journal {
         self.db.for_each(from.max(1), each)
     }
 
-    /// Everything, in order. For tests and small journals; a long one is read with `for_each`.
+    /// What a start reads, in order: the open orders of the checkpoint, and every record after it.
     ///
     /// # Errors
     /// As [`Journal::for_each`].
     pub fn replay(&self) -> Result<Vec<Record>, StoreError> {
-        let mut records = Vec::new();
-        self.for_each(1, |_, record| records.push(record))?;
+        let checkpoint = self.checkpoint()?;
+        let mut records = checkpoint.open;
+        // Those before it are still there where a kill cut their move to the archive short.
+        self.for_each(checkpoint.upto + 1, |_, record| records.push(record))?;
         Ok(records)
     }
 
@@ -271,5 +350,6 @@ impl Journal {
     }
 }
 
+mod tables;
 #[cfg(test)]
 mod tests;

@@ -13,6 +13,7 @@ use wickd_model::{ClientId, Order, OrderEvent};
 
 use crate::StoreError;
 use crate::database::Database;
+use crate::stamp::Member;
 
 /// Record numbers by order: slot, intent, number.
 const BY_ORDER: TableDefinition<'static, (u32, u64, u64), ()> = TableDefinition::new("by-order");
@@ -135,12 +136,46 @@ impl Ledger {
             .collect()
     }
 
+    pub(crate) fn member(&self) -> Result<Member<'_>, StoreError> {
+        let used = self.db.read(|txn| {
+            let cursors = txn.open_table(CURSORS).map_err(self.db.at("open the cursors"))?;
+            Ok(cursors.first().map_err(self.db.at("read the cursor"))?.is_some())
+        })?;
+        Ok(Member { name: "venue.redb", db: &self.db, used })
+    }
+
     /// Hands every record to `each`, in the order the venue made them, with its number from 1.
     ///
     /// # Errors
     /// The disk refuses, or [`StoreError::Damaged`].
     pub fn for_each(&self, each: impl FnMut(u64, VenueRecord)) -> Result<(), StoreError> {
-        self.db.for_each(1, each)
+        let first = self.db.read(|txn| Ok(self.db.span(txn)?.0))?;
+        self.db.for_each(first, each)
+    }
+
+    /// Drops what it has of orders that are done: all but those in `open`.
+    ///
+    /// # Errors
+    /// The disk refuses, or [`StoreError::Damaged`]; nothing changed.
+    pub fn keep_only(&self, open: &BTreeSet<ClientId>) -> Result<(), StoreError> {
+        let mut kept = Vec::new();
+        self.for_each(|_, record| {
+            if open.contains(&record.id()) {
+                kept.push(record);
+            }
+        })?;
+        self.db.write(|txn| {
+            let mut by_order = txn.open_table(BY_ORDER).map_err(self.db.at("open the index"))?;
+            by_order.retain(|_, ()| false).map_err(self.db.at("clear the index"))?;
+            let first = self.db.push(txn, &kept)?;
+            self.db.drop_below(txn, first)?;
+            for (number, record) in (first..).zip(&kept) {
+                let ClientId { slot, intent } = record.id();
+                let key = (slot, intent, number);
+                by_order.insert(key, ()).map_err(self.db.at("index a record"))?;
+            }
+            Ok(())
+        })
     }
 }
 
@@ -203,6 +238,21 @@ mod tests {
         ledger.for_each(|number, record| all.push((number, record))).unwrap();
         let expected = [order(1, 1), order(1, 2), fill(1, 1), fill(1, 2)];
         assert_eq!(all, (1..).zip(expected).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn what_is_kept_is_found_again_and_numbers_go_on() {
+        let dir = tempfile::tempdir().unwrap();
+        let ledger = Ledger::open(&dir.path().join("venue.redb")).unwrap();
+        ledger.append(&[order(1, 1), order(1, 2), fill(1, 1)], 4, 40).unwrap();
+        let open = ClientId { slot: 1, intent: 2 };
+        ledger.keep_only(&[open].into()).unwrap();
+        ledger.append(&[fill(1, 2)], 4, 41).unwrap();
+        let mut all = Vec::new();
+        ledger.for_each(|_, record| all.push(record)).unwrap();
+        assert_eq!(all, [order(1, 2), fill(1, 2)]);
+        assert_eq!((ledger.order(open).unwrap().len(), ledger.cursor(4).unwrap()), (2, 41));
+        assert_eq!(ledger.order(ClientId { slot: 1, intent: 1 }).unwrap(), []);
     }
 
     #[test]

@@ -12,8 +12,11 @@
 )]
 
 mod accepted;
+mod archive;
 mod audit;
 mod blobs;
+mod checkpoint;
+mod copy;
 mod database;
 mod disk;
 mod error;
@@ -23,11 +26,15 @@ mod ledger;
 mod seal;
 mod shelf;
 mod snapshots;
+mod stamp;
 mod trust;
 
 pub use accepted::{Accepted, AcceptedBytes};
+pub use archive::Archive;
 pub use audit::{Audit, AuditEntry};
 pub use blobs::BlobCache;
+pub use checkpoint::{Carried, Checkpoint, PaperCarried};
+pub use disk::free_bytes;
 pub use error::StoreError;
 pub use folder::Folder;
 pub use journal::{Journal, Note, Provenance, Record};

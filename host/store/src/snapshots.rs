@@ -11,6 +11,7 @@ use sha2::{Digest as _, Sha256};
 use wickd_model::{Digest, IntentId, SlotName};
 
 use crate::database::Database;
+use crate::stamp::Member;
 use crate::{StoreError, seal};
 
 /// Snapshots kept per slot: the latest, one before it in case it is damaged, and one for luck.
@@ -265,6 +266,33 @@ impl Snapshots {
         Ok(found)
     }
 
+    pub(crate) fn member(&self) -> Result<Member<'_>, StoreError> {
+        let used = self.db.read(|txn| {
+            let states = txn.open_table(STATES).map_err(self.db.at("open the states"))?;
+            Ok(states.first().map_err(self.db.at("read a state"))?.is_some())
+        })?;
+        Ok(Member { name: "state.redb", db: &self.db, used })
+    }
+
+    /// Sets every state aside: none of them is found any more.
+    ///
+    /// # Errors
+    /// The disk refuses.
+    pub fn set_all_aside(&self) -> Result<(), StoreError> {
+        self.db.write(|txn| {
+            let mut states = txn.open_table(STATES).map_err(self.db.at("open the states"))?;
+            let mut aside = txn.open_table(ASIDE).map_err(self.db.at("open what was set aside"))?;
+            while let Some((key, bytes)) =
+                states.pop_first().map_err(self.db.at("take out a state"))?
+            {
+                aside
+                    .insert(key.value(), bytes.value())
+                    .map_err(self.db.at("set a state aside"))?;
+            }
+            Ok(())
+        })
+    }
+
     fn set_aside(
         &self,
         txn: &WriteTransaction,
@@ -413,6 +441,18 @@ mod tests {
         damage(&snapshots, "a", 4);
         assert_eq!(snapshots.latest(&"a".parse().unwrap()).unwrap().snapshot, Some(snapshot(2)));
         assert_eq!(ordinals(&snapshots, ASIDE), [3, 4]);
+    }
+
+    #[test]
+    fn what_was_set_aside_as_a_whole_is_kept_and_no_longer_found() {
+        let (_dir, snapshots) = opened();
+        put(&snapshots, "a", 1).unwrap();
+        put(&snapshots, "b", 2).unwrap();
+        snapshots.set_all_aside().unwrap();
+        assert_eq!(snapshots.latest(&"a".parse().unwrap()).unwrap(), Found::default());
+        assert_eq!(ordinals(&snapshots, ASIDE), [1, 1]);
+        put(&snapshots, "a", 3).unwrap();
+        assert_eq!(ordinals(&snapshots, STATES), [2]);
     }
 
     #[test]

@@ -128,6 +128,23 @@ pub(crate) enum Command {
     Audit(AuditArgs),
     /// List every code a notice can have, with its severity and meaning
     Codes,
+    /// Copy the state folder, while the daemon is down, to a folder that is not there yet
+    Backup {
+        /// Where to
+        to: PathBuf,
+        #[command(flatten)]
+        /// Whose.
+        state: StatePath,
+    },
+    /// Put a copy in the place of the state folder's contents, which are kept; the next run has an epoch
+    /// of its own, so no order id is given twice
+    Restore {
+        /// The copy
+        from: PathBuf,
+        #[command(flatten)]
+        /// Whose.
+        state: StatePath,
+    },
     /// List every limit of a plugin with its default and range
     Limits,
     /// Read a component from standard input; the daemon calls this itself
@@ -185,6 +202,12 @@ pub(crate) enum AdapterCommand {
 pub(crate) enum JournalCommand {
     /// Hold the journal against the paper venue's own ledger
     Verify(StatePath),
+    /// Say once which instruments a journal of version 0.1 means: those of the configuration, in the
+    /// order of its lines. That version wrote down places only
+    Migrate(StatePath),
+    /// Take the files of the state folder as they are, where one was lost or is an older copy: what it
+    /// does not know of positions and orders is not known
+    Accept(StatePath),
     /// Print the last records
     Show {
         #[command(flatten)]

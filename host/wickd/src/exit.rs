@@ -199,6 +199,10 @@ impl From<HouseError> for Failure {
             }
             HouseError::Recover(source) => Failure::of(Exit::Damaged, text, &source)
                 .hint("look with `wickd journal verify`; no order is sent until it is settled"),
+            HouseError::Unnumbered(_) => Failure::new(Exit::Damaged, text).hint(
+                "write a configuration whose `instruments:` are those of that version in their order, and \
+                 run `wickd journal migrate --config IT` once",
+            ),
             HouseError::Feed(source) => {
                 Failure::of(Exit::BadConfig, text, &source).hint("mend it under `feeds:`")
             }

@@ -8,6 +8,7 @@
 mod adapter;
 mod api;
 mod audit;
+mod backup;
 mod check;
 mod cli;
 mod codes;
@@ -88,6 +89,8 @@ fn command(command: Command, terminal: &Terminal) -> Result<Exit, Failure> {
             codes::show(terminal);
             Ok(Exit::Ok)
         }
+        Command::Backup { to, state } => backup::backup(terminal, &to, state),
+        Command::Restore { from, state } => backup::restore(terminal, &from, state),
         Command::Limits => {
             plugin::limits(terminal);
             Ok(Exit::Ok)

@@ -53,7 +53,12 @@ pub(crate) fn order(runtime: &Runtime, adapter: &Arc<Plugin>, instrument: &Instr
     let (mut disk, mut way) = (Vec::new(), Vec::new());
     for intent in 1..=ORDERS {
         let order = an_order(intent);
-        let by = Provenance { component: Digest([0; 32]), config: Digest([0; 32]), live: true };
+        let by = Provenance {
+            component: Digest([0; 32]),
+            config: Digest([0; 32]),
+            live: true,
+            epoch: 0,
+        };
         let started = Instant::now();
         journal.append(&[Record::Intent { order, by }]).unwrap();
         disk.push(started.elapsed());

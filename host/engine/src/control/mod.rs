@@ -15,6 +15,7 @@ mod seating;
 mod slot;
 mod stops;
 mod supervise;
+mod upkeep;
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
@@ -24,7 +25,7 @@ use std::time::Duration;
 
 use wickd_model::{Event, Instrument, Limits, SlotName, printable};
 use wickd_sandbox::{Batch, Runtime};
-use wickd_store::{Journal, Note, Record, Snapshots};
+use wickd_store::{Archive, Journal, Ledger, Note, Record, Snapshots};
 
 use crate::clock::{Jumps, WallClock};
 use crate::ending::Ending;
@@ -45,6 +46,7 @@ pub(crate) use prepare::{Kitchen, Prepared};
 pub(crate) use registry::Registry;
 use seating::Pending;
 pub(crate) use slot::{Sentence, SlotControl, Standing, Supervision, currency_of};
+pub(crate) use upkeep::Upkeep;
 
 /// How often lanes' reports are looked at while nothing else happens.
 const LOOK: Duration = Duration::from_millis(2);
@@ -123,7 +125,11 @@ impl LaneControl {
 #[derive(Default)]
 pub(crate) struct Records {
     pub(crate) journal: Option<Arc<Journal>>,
+    pub(crate) ledger: Option<Arc<Ledger>>,
+    pub(crate) archive: Option<Archive>,
     pub(crate) snapshots: Option<Snapshots>,
+    /// The journal's epoch of this run.
+    pub(crate) epoch: u32,
 }
 
 /// The market before it is pumped.
@@ -167,6 +173,10 @@ pub(crate) struct Control {
     pub(crate) lag: Lag,
     /// The next run goes on in the market where this one ends.
     pub(crate) resumes: bool,
+    /// Where the state is, and how much must be free there.
+    pub(crate) state_dir: PathBuf,
+    pub(crate) disk_free_min: u64,
+    pub(crate) upkeep: Upkeep,
     /// The run is ending: when the slots last heard something, and how much they had heard.
     pub(crate) finishing: Option<(u64, u64)>,
     /// Somebody waits for the end.
@@ -188,6 +198,7 @@ impl Control {
             self.start_the_market();
             self.supervise();
             self.mind_the_clock();
+            self.look_after();
             if self.is_over() {
                 break;
             }
@@ -291,6 +302,7 @@ impl Control {
                 let _ = self.pump_gauge.set(pump.gauge.clone());
                 self.pump = Some(pump);
                 self.publish(Notice::of(RunEvent::MarketOpen {}));
+                self.retire();
             }
             Err(error) => {
                 self.publish(Notice::of(RunEvent::MarketFailed { why: error.to_string() }));

@@ -181,7 +181,11 @@ impl Control {
         }
         for place in 0..self.slots.len() {
             let slot = &self.slots[place];
-            if slot.running.is_some() || slot.offered.is_some() || slot.waits_for.is_some() {
+            if slot.plan.retired
+                || slot.running.is_some()
+                || slot.offered.is_some()
+                || slot.waits_for.is_some()
+            {
                 continue;
             }
             let (name, plugin, range) = (&slot.plan.name, &slot.plan.plugin, &slot.plan.range);
@@ -222,6 +226,9 @@ impl Control {
 
     fn best_for(&mut self, place: usize) -> Option<Arc<Plugin>> {
         let slot = &self.slots[place];
+        if slot.plan.retired {
+            return None;
+        }
         let (name, plan, failed) = (slot.place(), slot.plan.clone(), slot.barred_digests());
         self.choose(&name, &plan.accept, &plan.plugin, &plan.range, &failed)
     }

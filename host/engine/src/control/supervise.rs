@@ -67,7 +67,7 @@ impl Control {
     fn provenance(&self, place: usize) -> Provenance {
         let slot = &self.slots[place];
         let component = slot.running.as_ref().map_or(Digest([0; 32]), |r| r.plugin.digest);
-        Provenance { component, config: slot.plan.config, live: false }
+        Provenance { component, config: slot.plan.config, live: false, epoch: self.records.epoch }
     }
 
     fn seated(&mut self, key: u32, accounts: Accounts) {
@@ -309,7 +309,7 @@ impl Control {
         let Some(place) = self.slot_place(key) else { return };
         let finishing = self.finishing.is_some();
         let slot = &mut self.slots[place];
-        if !finishing {
+        if !finishing && !slot.plan.retired {
             slot.running = None;
             slot.previous = None;
             slot.stand("stopped", "its file was removed");

@@ -16,6 +16,7 @@ mod refused;
 mod risk;
 mod run;
 mod slot;
+mod state;
 mod venue;
 
 use serde::Serialize;
@@ -34,6 +35,7 @@ pub use refused::RefusedEvent;
 pub use risk::RiskEvent;
 pub use run::RunEvent;
 pub use slot::{Installed, SlotEvent};
+pub use state::StateEvent;
 pub use venue::VenueEvent;
 
 /// How much an event matters.
@@ -161,6 +163,7 @@ pub enum Event {
     FeedEvent(FeedEvent),
     RiskEvent(RiskEvent),
     OwnedEvent(OwnedEvent),
+    StateEvent(StateEvent),
     /// Something was refused, again and again perhaps.
     Refused {
         /// Whose it was, where the notice does not name a slot.
@@ -190,7 +193,10 @@ macro_rules! families {
         }
     )*};
 }
-families!(RunEvent, FileEvent, SlotEvent, InputEvent, VenueEvent, FeedEvent, RiskEvent, OwnedEvent);
+families!(
+    RunEvent, FileEvent, SlotEvent, InputEvent, VenueEvent, FeedEvent, RiskEvent, OwnedEvent,
+    StateEvent
+);
 
 /// When a plugin has logged a line.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -235,6 +241,7 @@ impl Event {
             FeedEvent::CODES,
             RiskEvent::CODES,
             OwnedEvent::CODES,
+            StateEvent::CODES,
             RefusedEvent::CODES,
             std::slice::from_ref(&LOG),
         ]
@@ -253,6 +260,7 @@ impl Event {
             Self::FeedEvent(event) => event.code(),
             Self::RiskEvent(event) => event.code(),
             Self::OwnedEvent(event) => event.code(),
+            Self::StateEvent(event) => event.code(),
             Self::Refused { what, .. } => what.code(),
             Self::Log { .. } => &LOG,
         }
@@ -281,6 +289,7 @@ impl Event {
             Self::FeedEvent(event) => event.text(),
             Self::RiskEvent(event) => event.text(),
             Self::OwnedEvent(event) => event.text(),
+            Self::StateEvent(event) => event.text(),
             Self::Refused { who: Some(who), target, what } => {
                 format!("{who}: {target}: {}", what.text())
             }
@@ -304,6 +313,7 @@ impl Event {
             Self::FeedEvent(event) => event.fix(),
             Self::RiskEvent(event) => event.fix(),
             Self::OwnedEvent(event) => event.fix(),
+            Self::StateEvent(event) => event.fix(),
             Self::Refused { what, .. } => what.fix(),
             Self::Log { .. } => None,
         }

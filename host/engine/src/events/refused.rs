@@ -61,6 +61,12 @@ events! {
         /// Orders at the venue that are not wickd's own.
         ForeignOrder {} = "venue-order-foreign", [Warn], "news of orders that are not wickd's",
             fix: "give wickd an account of its own, if somebody else trades on this one";
+        /// The venue has orders of this journal that the journal does not know: it is an older copy.
+        JournalOlder { order: String } = "journal-older", [Error], format!(
+                "the venue has order {order} of this journal, which the journal does not know: the state \
+                 folder is an older copy"
+            ), fix: "stop and put the newest state folder back; or hold positions and orders against the \
+                     venue's, and adopt or close what differs";
         /// A socket was not opened, because it is not allowed.
         Socket { why: String, fix: String } = "socket-refused", [Error], why.as_str(),
             fix: fix.as_str();

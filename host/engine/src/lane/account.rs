@@ -10,6 +10,7 @@ use wickd_model::{
     Adjustment, Cash, Deny, Event, Instrument, InstrumentId, IntentId, Order, OrderEvent,
     OrderRequest, Position, Reason, Risk, Stamp, TsNs,
 };
+use wickd_store::Carried;
 
 use super::denied::Denied;
 use crate::orders::{
@@ -74,8 +75,20 @@ impl Account {
         }
     }
 
+    /// Before the first event: instruments that the slot holds and does not trade any more.
+    pub(crate) fn retire(&mut self, instruments: &[InstrumentId]) {
+        self.book.retire(instruments);
+    }
+
     /// Before a restart's first event: what the journal knows of this slot.
-    pub fn recover(&mut self, orders: &[Order], events: &[OrderEvent], adjusted: &[Adjustment]) {
+    pub fn recover(
+        &mut self,
+        held: &[Carried],
+        orders: &[Order],
+        events: &[OrderEvent],
+        adjusted: &[Adjustment],
+    ) {
+        held.iter().for_each(|held| self.book.carry_on(held));
         orders.iter().for_each(|order| self.book.restore(order));
         for event in events {
             self.book.apply(event);

@@ -105,6 +105,8 @@ pub(crate) struct LaneParts {
     pub(crate) live: Vec<bool>,
     /// Every account with loss stops.
     pub(crate) accounts: Vec<Arc<Joint>>,
+    /// The journal's epoch of this run.
+    pub(crate) epoch: u32,
     /// Last market event before this run.
     pub(crate) start_seq: u64,
     /// Event time of the first one of this run.
@@ -125,6 +127,7 @@ pub(crate) struct Lane {
     waker: Waker,
     news: Vec<rtrb::Consumer<News>>,
     live: Vec<bool>,
+    epoch: u32,
     accounts: stops::Accounts,
     /// When an order of the host's own may go, in event time.
     closing_due: TsNs,
@@ -206,6 +209,7 @@ impl Lane {
             waker: parts.waker,
             news: parts.news,
             live: parts.live,
+            epoch: parts.epoch,
             accounts: stops::Accounts::new(parts.accounts),
             closing_due: TsNs::MAX,
             slots: Vec::new(),

@@ -337,7 +337,7 @@ impl Lane {
         let slot = &mut self.slots[place];
         let Some(account) = &mut slot.account else { return };
         let component = slot.live.as_ref().map_or(slot.last_digest, |live| live.digest);
-        let by = Provenance { component, config: slot.config, live: false };
+        let by = Provenance { component, config: slot.config, live: false, epoch: self.epoch };
         let (outbox, venue, live) = (&mut self.outbox, &mut self.venue, &self.live);
         let (now, seq) = (self.now, self.seq);
         let (mut intents, mut turned_away) = (0, Vec::new());

@@ -17,6 +17,7 @@ use wickd_model::{
     Adjustment, Cash, ClientId, Deny, Event, Instrument, InstrumentId, IntentId, Mode, Order,
     OrderEvent, OrderRequest, Position, Reason, Risk, Side, Status, TsNs,
 };
+use wickd_store::Carried;
 
 use super::clearance::Clearance;
 use super::closing::{Closing, Left, Why};
@@ -147,6 +148,25 @@ impl Book {
             watch: Watch::default(),
             shares: Vec::new(),
             day: Day::default(),
+        }
+    }
+
+    /// Before the first event: instruments that are only reduced.
+    pub(crate) fn retire(&mut self, instruments: &[InstrumentId]) {
+        for line in &mut self.lines {
+            line.retired = instruments.contains(&line.instrument.id);
+        }
+    }
+
+    /// What a checkpoint says of its instruments.
+    pub(crate) fn carried(&self) -> impl Iterator<Item = Carried> + '_ {
+        self.lines.iter().map(|line| line.carried(self.slot))
+    }
+
+    /// Goes on from what a checkpoint says of an instrument.
+    pub(crate) fn carry_on(&mut self, held: &Carried) {
+        if let Some(line) = self.line_mut(held.instrument) {
+            line.carry_on(held);
         }
     }
 
@@ -507,7 +527,8 @@ impl Book {
 
     /// Whether only reducing orders of an instrument pass now, and under which code.
     pub(crate) fn reducing_only(&self, instrument: InstrumentId) -> Option<Deny> {
-        if self.risk.mode == Mode::ReduceOnly {
+        let retired = self.line(instrument).is_some_and(|line| line.retired);
+        if retired || self.risk.mode == Mode::ReduceOnly {
             return Some(Deny::ReduceOnlyMode);
         }
         if self.unpriced {

@@ -13,6 +13,7 @@
 use std::sync::Arc;
 
 use wickd_model::{CASH_SCALE, Cash, FeedState, Instrument, Position, Side};
+use wickd_store::Carried;
 
 use super::clearance::Clearance;
 
@@ -42,6 +43,8 @@ impl Touch {
 pub(crate) struct Line {
     pub(crate) instrument: Instrument,
     pub(crate) touch: Touch,
+    /// Its slot holds it and does not trade it any more: it is only reduced.
+    pub(crate) retired: bool,
     pub(crate) size: i64,
     pub(crate) fees: Cash,
     /// Base units owned beside `size`, times `10^8`: less than one unit of the size.
@@ -78,6 +81,7 @@ impl Line {
         Self {
             instrument,
             touch,
+            retired: false,
             size,
             fees,
             rest,
@@ -92,6 +96,28 @@ impl Line {
             day_known,
             carried,
             clearance,
+        }
+    }
+
+    /// Goes on from what a checkpoint says of it.
+    pub(crate) fn carry_on(&mut self, held: &Carried) {
+        (self.size, self.rest, self.uncosted) = (held.size, held.rest, held.uncosted);
+        (self.cost, self.realised, self.fees) = (held.cost, held.realised, held.fees);
+        self.known = held.known;
+    }
+
+    /// What a checkpoint says of it.
+    pub(crate) fn carried(&self, slot: u32) -> Carried {
+        Carried {
+            slot,
+            instrument: self.instrument.id,
+            size: self.size,
+            rest: self.rest,
+            uncosted: self.uncosted,
+            cost: self.cost,
+            realised: self.realised,
+            known: self.known,
+            fees: self.fees,
         }
     }
 

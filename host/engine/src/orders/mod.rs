@@ -29,7 +29,7 @@ pub use joint::AccountStop;
 pub(crate) use joint::Joint;
 pub use paper::PaperConfig;
 pub(crate) use paper::PaperVenue;
-pub(crate) use reconcile::{live_orders, reconcile};
+pub(crate) use reconcile::{Repairs, is_never_sent, live_orders, reconcile};
 pub(crate) use stops::DAY_NS;
 pub use stops::{Reached, Stop};
 pub(crate) use under_way::{Sent, UnderWay};

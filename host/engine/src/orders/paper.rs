@@ -24,7 +24,7 @@ use wickd_model::{
     ClientId, Event, Instrument, InstrumentId, IntentId, Kind, Order, OrderEvent, Reason, Side,
     Stamp, Status, Tif, Trade, TsNs,
 };
-use wickd_store::VenueRecord;
+use wickd_store::{PaperCarried, VenueRecord};
 
 use super::matching::{PPM, Pit, prints_fill, reaches};
 use super::under_way::{Sent, UnderWay};
@@ -95,6 +95,21 @@ impl PaperVenue {
             seq: 0,
             cursor: 0,
         }
+    }
+
+    /// Goes on from what a checkpoint says of a slot's account.
+    pub(crate) fn carry_on(&mut self, of: &PaperCarried) {
+        self.accounts.carry_on(of);
+    }
+
+    /// Goes on from the last fill that a checkpoint knows of.
+    pub(crate) fn follow(&mut self, trade_id: u64) {
+        self.last_trade_id = self.last_trade_id.max(trade_id);
+    }
+
+    /// What a checkpoint says of the accounts, and of the last fill.
+    pub(crate) fn carried(&self) -> (Vec<PaperCarried>, u64) {
+        (self.accounts.carried(), self.last_trade_id)
     }
 
     /// Takes one ledger record in again after a restart, in the ledger's order.

@@ -184,7 +184,7 @@ fn is_venues(event: &OrderEvent) -> bool {
 }
 
 /// A venue rejects for reasons of its own; rejected by the host means it never left.
-fn is_never_sent(event: &OrderEvent) -> bool {
+pub(crate) fn is_never_sent(event: &OrderEvent) -> bool {
     event.status == Status::Rejected && event.reason == Reason::Host
 }
 

@@ -132,7 +132,7 @@ mod tests {
     use wickd_store::Provenance;
 
     const BY: Provenance =
-        Provenance { component: Digest([1; 32]), config: Digest([2; 32]), live: false };
+        Provenance { component: Digest([1; 32]), config: Digest([2; 32]), live: false, epoch: 0 };
 
     fn intent(order: Order) -> Record {
         Record::Intent { order, by: BY }

@@ -13,6 +13,7 @@ mod connector;
 mod convert;
 mod fees;
 mod holdings;
+mod ids;
 mod probe;
 mod streams;
 mod tracker;
@@ -37,6 +38,8 @@ use crate::intake::Plugin;
 pub(crate) use adapter::{Adapter, market};
 pub(crate) use connector::{Connector, Parts, Taken};
 pub(crate) use holdings::{Fine, units};
+pub(crate) use ids::ClientIds;
+pub use ids::{client_text, longest_client_text};
 pub use probe::{Probe, ProbeError};
 pub(crate) use wire::Wire;
 pub use wire::WireError;
@@ -195,24 +198,6 @@ pub(crate) enum Do {
     Offset(i64),
     /// The end.
     Stop,
-}
-
-/// The text of a client id: what the venue wants in front, the house, the slot, the intent.
-pub fn client_text(prefix: &str, house: u32, slot: u32, intent: u64) -> String {
-    let parts = [u64::from(house), u64::from(slot), intent];
-    format!("{prefix}w{}", parts.map(convert::base36).join("x"))
-}
-
-/// What the client ids of a journal begin with.
-pub(crate) fn own_prefix(prefix: &str, house: u32) -> String {
-    format!("{prefix}w{}x", convert::base36(u64::from(house)))
-}
-
-/// The slot and the number in a client id of this journal; none where it is not one.
-pub(crate) fn read_client_text(text: &str, prefix: &str, house: u32) -> Option<ClientId> {
-    let (slot, intent) = text.strip_prefix(&own_prefix(prefix, house))?.split_once('x')?;
-    let number = |text: &str| u64::from_str_radix(text, 36).ok();
-    Some(ClientId { slot: u32::try_from(number(slot)?).ok()?, intent: number(intent)? })
 }
 
 /// What a lane hears of a venue.

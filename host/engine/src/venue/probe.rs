@@ -145,7 +145,7 @@ impl Probe {
 
     /// A client id as the venue wants it.
     pub fn client_text(&self, house: u32, slot: u32, intent: u64) -> String {
-        super::client_text(&self.prefix, house, slot, intent)
+        super::client_text(&self.prefix, house, 0, slot, intent)
     }
 
     /// Asks once, and waits so long for the answer.

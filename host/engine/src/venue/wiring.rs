@@ -3,7 +3,7 @@
 //! Comes in: the plan. Goes out: each one's end, the accounts that lanes share, then the running
 //! threads. Deliberately absent: whatever goes through them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -16,13 +16,14 @@ use wickd_policy::acceptance::Accept;
 use wickd_sandbox::Runtime;
 
 use super::holdings::Fine;
+use super::ids::ClientIds;
 use super::{
     Connector, INPUTS_MAX, Input, News, NewsTap, Parts, Taken, VenuePlan, Wire, WireError,
 };
 use crate::accounts::SharedAccounts;
 use crate::desk::Routes;
 use crate::edges::Edges;
-use crate::events::Notices;
+use crate::events::{Notice, Notices, StateEvent};
 use crate::intake::Plugin;
 use crate::lane::Waker;
 use crate::orders::{Clearance, Passes};
@@ -93,8 +94,8 @@ pub(crate) struct Start<'s> {
     pub(crate) notices: &'s Notices,
     /// Which lane a slot is on.
     pub(crate) lanes: BTreeMap<u32, usize>,
-    /// The journal's own number.
-    pub(crate) house: u32,
+    /// What stands in the client ids of this journal.
+    pub(crate) ids: ClientIds,
     pub(crate) taken: Vec<Taken>,
     /// Names of slots, by number.
     pub(crate) slots: BTreeMap<u32, String>,
@@ -225,7 +226,7 @@ impl Wiring {
                 market: self.market_in.clone(),
                 news: made.news,
                 lanes: start.lanes.clone(),
-                house: start.house,
+                ids: start.ids.clone(),
                 taken: mine,
                 sole: sole.clone(),
                 clearances: self.clearances.clone(),
@@ -250,14 +251,29 @@ impl Wiring {
             running.threads.push(connector);
             running.threads.push(wire.thread);
         }
+        if !taken.is_empty() {
+            start.notices.publish(nowhere_to_ask(&taken, start.plan));
+        }
         Ok(running)
     }
+}
+
+/// Orders that are open by the journal, at venues that no line of the configuration has.
+fn nowhere_to_ask(taken: &[Taken], plan: &Plan) -> Notice {
+    let of = |taken: &Taken| {
+        let of = plan.instruments.get(taken.order.request.instrument as usize);
+        of.map_or("?", |of| of.venue.as_str())
+    };
+    let venues: BTreeSet<&str> = taken.iter().map(of).collect();
+    let venues: Vec<&str> = venues.into_iter().collect();
+    let (orders, venues) = (taken.len(), venues.join(", "));
+    Notice::of(StateEvent::OrdersUnasked { orders, venues })
 }
 
 /// By instrument: whether exactly one slot trades it.
 fn sole(plan: &Plan) -> Vec<bool> {
     let mut slots = vec![0u32; plan.instruments.len()];
-    for id in plan.slots.iter().flat_map(|slot| &slot.instruments) {
+    for id in plan.slots.iter().flat_map(|slot| slot.instruments.iter().chain(&slot.holds)) {
         if let Some(count) = slots.get_mut(*id as usize) {
             *count += 1;
         }

@@ -8,6 +8,7 @@ use proptest::prelude::*;
 use wickd_model::{Kind, OrderRequest, Side, Stamp, Status, Tif};
 
 use super::*;
+use crate::Checkpoint;
 
 fn order(slot: u32, intent: u64, size: i64) -> Order {
     let request = OrderRequest {
@@ -25,7 +26,8 @@ fn order(slot: u32, intent: u64, size: i64) -> Order {
 }
 
 fn intent(slot: u32, number: u64) -> Record {
-    let by = Provenance { component: Digest([1; 32]), config: Digest([2; 32]), live: false };
+    let by =
+        Provenance { component: Digest([1; 32]), config: Digest([2; 32]), live: false, epoch: 3 };
     Record::Intent { order: order(slot, number, 5), by }
 }
 
@@ -110,6 +112,43 @@ fn numbers_of_slots_are_durable_and_never_given_twice() {
     assert_eq!(journal.slot_number(&name("a")).unwrap(), 2);
     assert_eq!(journal.slot_number(&name("b")).unwrap(), 1);
     assert_eq!(journal.slot_number(&name("c")).unwrap(), 3);
+}
+
+#[test]
+fn a_checkpoint_moves_records_to_the_archive_and_every_one_is_still_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let archive = crate::Archive::open(&dir.path().join("archive")).unwrap();
+    let journal = journal_on(&Disk::default());
+    let mut all = Vec::new();
+    for stretch in 0..3u64 {
+        let batch: Vec<Record> = (1..=3_000).map(|n| intent(1, stretch * 3_000 + n)).collect();
+        journal.append(&batch).unwrap();
+        all.extend(batch);
+        let open = vec![intent(1, stretch * 3_000 + 7)];
+        let upto = journal.last().unwrap() - 10;
+        let checkpoint = Checkpoint { upto, open: open.clone(), ..Checkpoint::default() };
+        assert_eq!(journal.put_checkpoint(&checkpoint, &archive, 1).unwrap(), 0);
+        assert_eq!(journal.replay().unwrap(), [open, all[all.len() - 10..].to_vec()].concat());
+    }
+    assert_eq!((journal.first().unwrap(), journal.last().unwrap()), (8_990, 9_000));
+    for from in [1, 2_990, 2_991, 5_000, 8_990] {
+        let mut read = Vec::new();
+        archive.for_each(from, |number, record| read.push((number, record))).unwrap();
+        assert_eq!(read.first().unwrap(), &(from, all[from as usize - 1]));
+        assert_eq!(read.last().unwrap().0, 8_990);
+        assert!(read.windows(2).all(|pair| pair[0].0 + 1 == pair[1].0));
+    }
+    assert!(archive.prune(0).unwrap() == 3);
+}
+
+#[test]
+fn an_epoch_is_never_drawn_twice_whatever_is_drawn() {
+    let journal = journal_on(&Disk::default());
+    let mut drawn = [0u32, 5, 5, 5, 9].into_iter().chain(std::iter::repeat(5));
+    let mut draw = || drawn.next().unwrap();
+    let epochs: Vec<u32> = (0..3).map(|_| journal.begin_epoch(&mut draw).unwrap()).collect();
+    assert_eq!(epochs, [5, 9, 10]);
+    assert_eq!(journal.epochs().unwrap(), epochs);
 }
 
 #[test]

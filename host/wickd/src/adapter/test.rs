@@ -346,7 +346,7 @@ fn client_ids(
         check.wrong("plugin.yaml", "it creates orders without `client_id:`", "declare the rule");
         return Ok(());
     };
-    let longest = wickd_engine::client_text(&rule.prefix, u32::MAX, u32::MAX, u64::MAX);
+    let longest = wickd_engine::longest_client_text(&rule.prefix);
     let reason = format!("the house's longest id `{longest}` breaks its rule");
     check.hold(rule.admits(&longest), "client_id", &reason, "check the venue's length and letters");
     let room = usize::from(rule.length_max).saturating_sub(rule.prefix.len());

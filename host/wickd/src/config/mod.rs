@@ -17,6 +17,7 @@ mod venue;
 
 use std::path::{Path, PathBuf};
 
+use wickd_engine::lane::OnFailure;
 use wickd_engine::market::Speed;
 use wickd_engine::{PaperConfig, Plan, SlotPlan, VenuePlan};
 use wickd_model::{CASH_SCALE, Instrument, InstrumentId, Limits, LossStops};
@@ -32,9 +33,10 @@ const FOLDERS_MAX: usize = 16;
 /// Longest path, in bytes: Linux takes no longer one.
 const PATH_BYTES_MAX: usize = 4096;
 
-const KEYS: [&str; 15] = [
+const KEYS: [&str; 17] = [
     "development",
     "state_dir",
+    "disk_free_min_mb",
     "folders",
     "settle_ms",
     "rescan_ms",
@@ -47,6 +49,7 @@ const KEYS: [&str; 15] = [
     "credentials",
     "paper",
     "strategies",
+    "retired",
     "utilities",
 ];
 
@@ -131,6 +134,10 @@ fn read(node: &Node, base: &Path, home: Option<&Path>, problems: &mut Problems) 
     feed::beside_venues(&fields, &feeds, &venues, problems);
     Some(Plan {
         state_dir: set(&fields, "state_dir", base.join("state"), problems, path),
+        // A day of the busiest journal, before it hurts; in MB.
+        disk_free_min: set(&fields, "disk_free_min_mb", 2_048, problems, |n| {
+            n.integer(0..=1_000_000_000)
+        }) << 20,
         folders: folders(&fields, base, home, problems),
         // How long a file must not change before it is read.
         settle_ms: set(&fields, "settle_ms", 300, problems, |n| n.integer(0..=60_000)),
@@ -146,10 +153,13 @@ fn read(node: &Node, base: &Path, home: Option<&Path>, problems: &mut Problems) 
         utilities: utility::utilities(&fields, &slots, &feeds.plugins, development, problems),
         feeds: feeds.made,
         plugin_feeds: feeds.plugins,
+        configured: (0..).zip(&instruments).map(|(id, _)| id).collect(),
         instruments,
         paper,
         paper_losses,
         slots,
+        // Their line may be missing by mistake, so what they have is left alone unless told otherwise.
+        retired: set(&fields, "retired", OnFailure::Keep, problems, |n| n.one_of(&slot::POLICIES)),
     })
 }
 

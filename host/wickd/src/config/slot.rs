@@ -72,19 +72,19 @@ fn slot(node: &Node, house: &House<'_>, problems: &mut Problems) -> Option<SlotP
         .limit("limits", problems)
         .map(|node| LimitsPatch::read(node, problems))
         .unwrap_or_default();
-    let failures =
-        [("keep", OnFailure::Keep), ("cancel", OnFailure::Cancel), ("flatten", OnFailure::Flatten)];
     let risk = risk(&of, problems);
-    let on_failure = set(&of, "on_failure", OnFailure::Cancel, problems, |n| n.one_of(&failures));
+    let on_failure = set(&of, "on_failure", OnFailure::Cancel, problems, |n| n.one_of(&POLICIES));
     let (restart, (trial, state, snapshot_every_ms)) =
         (restart(&of, problems), swap(&of, problems));
     let (name, (plugin, range), traded) = (name?, plugin?, traded?);
     let is_real = traded.iter().any(|instrument| house.is_real(instrument.id));
     let accept = accept::accept(&of, is_real, house.development, problems);
+    // Where a line stands decides nothing.
+    let decided: Vec<_> = traded.iter().map(|of| Instrument { id: 0, ..of.clone() }).collect();
     let decides = Decides {
         name: &name,
         plugin: &plugin,
-        instruments: &traded,
+        instruments: &decided,
         settings: settings.iter().map(|of| (of.key.as_str(), of.value.as_str())).collect(),
         limits: patch.over(*house.limits),
         risk: &risk,
@@ -94,6 +94,8 @@ fn slot(node: &Node, house: &House<'_>, problems: &mut Problems) -> Option<SlotP
         config: decides.hash(),
         instruments: traded.iter().map(|instrument| instrument.id).collect(),
         accept,
+        holds: Vec::new(),
+        retired: false,
         limits: patch,
         name,
         plugin,
@@ -107,6 +109,10 @@ fn slot(node: &Node, house: &House<'_>, problems: &mut Problems) -> Option<SlotP
         snapshot_every_ms,
     })
 }
+
+/// What may be done with orders and positions that nobody minds.
+pub(super) const POLICIES: [(&str, OnFailure); 3] =
+    [("keep", OnFailure::Keep), ("cancel", OnFailure::Cancel), ("flatten", OnFailure::Flatten)];
 
 /// All that decides what the slot does besides the component's bytes: its hash stands beside each
 /// order. Parameters that are not set here have the defaults in those bytes.

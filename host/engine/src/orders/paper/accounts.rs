@@ -4,6 +4,7 @@
 //! loans, and one purse for several instruments, whose quote assets may differ.
 
 use wickd_model::{Cash, ClientId, InstrumentId, Side};
+use wickd_store::PaperCarried;
 
 /// What a slot has of an instrument at the venue.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -38,6 +39,24 @@ impl Accounts {
     /// Accounts that start with `funds`, or that may be overdrawn where there are none.
     pub(super) fn new(funds: Option<Cash>) -> Self {
         Self { funds, rows: Vec::new() }
+    }
+
+    /// Goes on from what was earned or spent before a checkpoint.
+    pub(super) fn carry_on(&mut self, of: &PaperCarried) {
+        let start = self.get(of.slot, of.instrument);
+        let cash = start.cash.saturating_add(of.cash);
+        self.rows.push(Account { size: of.size, cash, ..start });
+    }
+
+    pub(super) fn carried(&self) -> Vec<PaperCarried> {
+        let funds = self.funds.unwrap_or(0);
+        let row = |of: &Account| PaperCarried {
+            slot: of.slot,
+            instrument: of.instrument,
+            size: of.size,
+            cash: of.cash.saturating_sub(funds),
+        };
+        self.rows.iter().map(row).collect()
     }
 
     pub(super) fn get(&self, slot: u32, instrument: InstrumentId) -> Account {

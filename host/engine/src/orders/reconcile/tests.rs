@@ -9,7 +9,7 @@ use super::super::{Applied, Book, PaperConfig, PaperVenue};
 use super::*;
 
 const BY: Provenance =
-    Provenance { component: Digest([1; 32]), config: Digest([2; 32]), live: false };
+    Provenance { component: Digest([1; 32]), config: Digest([2; 32]), live: false, epoch: 0 };
 
 fn intent(order: Order) -> Record {
     Record::Intent { order, by: BY }

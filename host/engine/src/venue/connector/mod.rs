@@ -30,6 +30,7 @@ use wickd_sandbox::exchange::nouns::{Channel, ChannelKind, Listing, Operation, P
 use super::adapter::{Adapter, Mismatch, Turn, matched};
 use super::book::Book;
 use super::holdings::{Fine, Holdings};
+use super::ids::ClientIds;
 use super::streams::{Due, LinkState, Links};
 use super::tracker::{Tracker, Windows};
 use super::{Do, Input, NewsTap, VenuePlan, convert};
@@ -64,6 +65,8 @@ pub(crate) struct Taken {
     pub(crate) order: Order,
     pub(crate) heard: Vec<OrderEvent>,
     pub(crate) cancel: Option<Reason>,
+    /// The journal's epoch it was sent in.
+    pub(crate) epoch: u32,
 }
 
 /// What a connector is made of.
@@ -81,8 +84,8 @@ pub(crate) struct Parts {
     pub(crate) news: Vec<NewsTap>,
     /// Which lane a slot is on.
     pub(crate) lanes: BTreeMap<u32, usize>,
-    /// Makes the client ids of this journal unlike those of any other.
-    pub(crate) house: u32,
+    /// Makes the client ids of this run unlike those of any other.
+    pub(crate) ids: ClientIds,
     pub(crate) taken: Vec<Taken>,
     /// By instrument: exactly one slot of the house trades it.
     pub(crate) sole: Vec<bool>,
@@ -106,6 +109,8 @@ enum Purpose {
     Clock,
     Markets,
     Session(u32),
+    /// Which orders rest at the venue.
+    Resting,
     Fetch,
     /// What is owned; asked then.
     Compare(TsNs),
@@ -267,7 +272,7 @@ impl Connector {
     fn take(&mut self, input: Input, now: TsNs) {
         match input {
             Input::Send(order) => self.send(order, now),
-            Input::Cancel(id, reason) => self.tracker.cancel(id, reason, now),
+            Input::Cancel(id, reason) => self.cancel(id, reason, now),
             Input::Word(word, reply) => {
                 // Whoever asked may have gone.
                 let _ = reply.send(self.word(word, now));
@@ -413,11 +418,16 @@ impl Connector {
             self.say(VenueEvent::Ready { venue: self.name() });
             self.unsettled = Some(self.parts.taken.iter().map(|taken| taken.order.id).collect());
             for taken in std::mem::take(&mut self.parts.taken) {
-                let text = self.client_text(taken.order.id);
+                let text = self.client_text(taken.epoch, taken.order.id);
                 self.tracker.adopt(taken.order, text, &taken.heard, taken.cancel, now);
             }
             self.compare_at = now;
             self.clear();
+            // Orders that this journal gave and does not know say that it is an older copy.
+            let trades = self.parts.plan.trade && self.parts.plan.credentials.is_some();
+            for id in self.bound.clone().into_iter().filter(|_| trades) {
+                self.ask(Operation::OpenOrders(id), Purpose::Resting, now);
+            }
         }
     }
 

@@ -32,7 +32,7 @@ impl Connector {
             self.deny("account", RefusedEvent::AccountLimit { open, order: order.id });
             return self.refuse(&order, now);
         }
-        let text = self.client_text(order.id);
+        let text = self.client_text(self.parts.ids.epoch, order.id);
         self.tracker.send(order, text, now);
     }
 
@@ -52,9 +52,17 @@ impl Connector {
     }
 
     /// The client id as the venue sees it.
-    pub(super) fn client_text(&self, id: ClientId) -> String {
+    pub(super) fn client_text(&self, epoch: u32, id: ClientId) -> String {
         let prefix = self.client_ids.as_ref().map_or("", |rule| rule.prefix.as_str());
-        client_text(prefix, self.parts.house, id.slot, id.intent)
+        client_text(prefix, self.parts.ids.house, epoch, id.slot, id.intent)
+    }
+
+    /// An order of an earlier run that the venue was not asked for yet is taken back once it was.
+    pub(super) fn cancel(&mut self, id: ClientId, reason: Reason, now: TsNs) {
+        match self.parts.taken.iter_mut().find(|taken| taken.order.id == id) {
+            Some(taken) => taken.cancel = Some(reason),
+            None => self.tracker.cancel(id, reason, now),
+        }
     }
 
     /// News for a slot, to its lane.

@@ -145,6 +145,12 @@ impl Connector {
                 other => self.closed(socket, &format!("no session: {}", short(&other)), now),
             },
             Purpose::Compare(asked) => self.compared(operation, asked, outcome, now),
+            Purpose::Resting => {
+                if let Outcome::Reply(Reply::Orders(reports)) = outcome {
+                    reports.iter().for_each(|report| self.ordered(report, now));
+                    self.tell_all();
+                }
+            }
             Purpose::Clock | Purpose::Fetch => {}
         }
     }

@@ -12,8 +12,9 @@ use super::{Connector, FETCHES_MAX, Purpose, stamp};
 use crate::events::{Cause, Notice, RefusedEvent, VenueEvent};
 use crate::intake::Plugin;
 use crate::venue::book::Touch;
+use crate::venue::ids::Whose;
 use crate::venue::streams::LinkState;
-use crate::venue::{Do, convert, read_client_text};
+use crate::venue::{Do, convert};
 
 impl Connector {
     pub(super) fn call_adapter(
@@ -99,7 +100,7 @@ impl Connector {
         }
     }
 
-    fn ordered(&mut self, report: &OrderReport, now: TsNs) {
+    pub(super) fn ordered(&mut self, report: &OrderReport, now: TsNs) {
         if !self.tracker.report(report, now, &mut self.out) {
             self.foreign(&report.client_id);
         }
@@ -170,15 +171,23 @@ impl Connector {
     /// True where it is not this journal's. One of this journal that was never sent halts the venue.
     pub(super) fn foreign(&mut self, client_id: &str) -> bool {
         let prefix = self.client_ids.as_ref().map_or("", |rule| rule.prefix.as_str());
-        match read_client_text(client_id, prefix, self.parts.house) {
-            Some(id) => {
+        let whose =
+            client_id.strip_prefix(prefix).map_or(Whose::Foreign, |id| self.parts.ids.whose(id));
+        match whose {
+            Whose::Ours(id) => {
                 let last = self.parts.last_intents.get(&id.slot).copied().unwrap_or(0);
                 if id.intent > last {
                     self.halt(&format!("it has order {id}, which was never sent from here"));
                 }
                 false
             }
-            None => {
+            Whose::Lost => {
+                let order = client_id.to_owned();
+                self.deny("orders", RefusedEvent::JournalOlder { order });
+                self.halt("it has orders of this journal that the journal does not know");
+                false
+            }
+            Whose::Foreign => {
                 self.deny("orders", RefusedEvent::ForeignOrder {});
                 true
             }

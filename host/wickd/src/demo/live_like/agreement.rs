@@ -149,6 +149,6 @@ impl Mine {
 
 /// How a client id ends at the venue, whatever house it is of.
 fn suffix(id: ClientId) -> String {
-    let text = wickd_engine::client_text("", 0, id.slot, id.intent);
+    let text = wickd_engine::client_text("", 0, 0, id.slot, id.intent);
     text.split_once('x').map_or(String::new(), |(_, rest)| format!("x{rest}"))
 }
