@@ -173,7 +173,7 @@ fn a_hog_among_shared_inputs_is_named_and_its_reader_lives() {
 fn a_share_can_be_raised_for_one_slot() {
     let mut stage = stage(&[("work", "burn"), ("times", "1000")]);
     let mut problems = Problems::default();
-    let node = parse("fuel_per_second: 1000000000000", 9).expect("it is YAML");
+    let node = parse("fuel_per_second: 1000000000000", 99).expect("it is YAML");
     stage.plan.slots[0].limits = LimitsPatch::read(&node, &mut problems);
     let (hog, _, notices) = run(stage);
     assert_eq!((hog.state, hog.faults), ("live", 0), "{notices:#?}");

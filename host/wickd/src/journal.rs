@@ -13,6 +13,7 @@ use wickd_model::{CASH_SCALE, Cash, Instrument, InstrumentId, Kind, Reason, Side
 use wickd_store::{Folder, Note, Record};
 
 use crate::cli::{JournalCommand, StatePath};
+use crate::config::Config;
 use crate::exit::{Exit, Failure};
 use crate::figures::{count, utc};
 use crate::terminal::{Look, Terminal};

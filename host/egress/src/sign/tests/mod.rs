@@ -1,3 +1,5 @@
+//! Claims about signing: what is signed, what never is, and where a secret may stand.
+
 mod vectors;
 
 use wickd_model::{Product, Side};
