@@ -60,8 +60,10 @@ fn no_version_and_no_removal_changes_who_holds_a_pinned_slot() {
     let mut run = stage.start();
     run.wait("audit", "seated");
     assert_eq!(running(&run), holder);
-    let held = run.house().handle().held().expect("it answers");
-    assert!(matches!(&held[..], [one] if Some(one.digest) != holder && one.holder == holder));
+    run.wait_until("the hold", |house| {
+        let held = house.handle().held().expect("it answers");
+        matches!(&held[..], [one] if Some(one.digest) != holder && one.holder == holder)
+    });
     run.end();
 }
 

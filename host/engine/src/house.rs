@@ -11,18 +11,16 @@ use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 
-use serde::Serialize;
-use sha2::{Digest as _, Sha256};
-use wickd_model::{Amount, Digest, Mode, Risk, SlotName};
+use wickd_model::SlotName;
 use wickd_sandbox::{Batch, Runtime, RuntimeError};
-use wickd_store::{AcceptedBytes, Folder, Note, Record, StoreError};
+use wickd_store::{AcceptedBytes, Folder, StoreError};
 
 use crate::clock::WallClock;
 use crate::control::{
-    Acceptance, AcceptedRecord, Control, Lag, LaneControl, Opening, Registry, SlotControl, Source,
-    Standing, ToControl, Upkeep, currency_of,
+    Acceptance, AcceptedRecord, Control, Lag, Opening, Registry, SlotControl, Source, Standing,
+    ToControl, Upkeep,
 };
-use crate::desk::{Desk, IntentHashes, Outbox};
+use crate::desk::Desk;
 use crate::edges::Edges;
 use crate::ending::Ending;
 use crate::events::{
@@ -30,16 +28,14 @@ use crate::events::{
 };
 use crate::handle::EngineHandle;
 use crate::intake::{Admission, Intake};
-use crate::io::{FeedSummary, Tier, UtilitySummary};
-use crate::lane::{
-    Account, Accounts, FEED_EVENTS, Gauge, Lane, LaneParts, MAIL_ENTRIES, OnFailure, Saved,
-    SlotSetup, ToLane, Waker,
-};
+use crate::io::Tier;
+use crate::lane::Gauge;
 use crate::market::FeedError;
-use crate::orders::PaperVenue;
-use crate::plan::{Plan, SlotPlan};
-use crate::pump::{PumpGauge, Stream, Tap};
+use crate::plan::Plan;
+use crate::pump::{PumpGauge, Stream};
 use crate::recover::{Recovered, Stores, close, open_state, stream_id, told};
+use crate::starting::{Started, start_lanes};
+use crate::summary::{Summary, sum_up};
 use crate::venue::{Running, Start, WireError, Wiring};
 
 /// Notices under way to whoever started the run.
@@ -115,52 +111,6 @@ pub struct House {
     clock: WallClock,
     // Released last: another daemon may start once it is gone.
     folder: Option<Folder>,
-}
-
-/// How a run ended.
-#[derive(Clone, Debug, Serialize)]
-pub struct Summary {
-    /// Market events given to the lanes.
-    pub events: u64,
-    /// The slots.
-    pub slots: Vec<SlotSummary>,
-    /// Those whose data a plugin brought.
-    pub feeds: Vec<FeedSummary>,
-    /// What heard of it all.
-    pub utilities: Vec<UtilitySummary>,
-}
-
-/// How a slot ended.
-#[derive(Clone, Debug, Serialize)]
-#[allow(missing_docs, reason = "the names are the gauge's")]
-pub struct SlotSummary {
-    pub name: String,
-    pub plugin: String,
-    pub version: String,
-    pub digest: Option<Digest>,
-    pub state: &'static str,
-    pub why: String,
-    pub generation: u64,
-    pub events: u64,
-    pub call_ns_p50: u64,
-    pub call_ns_p99: u64,
-    pub fuel_per_event: u64,
-    pub fuel_max: u64,
-    pub intents: u64,
-    pub denials: u64,
-    pub last_denial: Option<&'static str>,
-    pub fills: u64,
-    pub faults: u64,
-    /// Realised and unrealised profit and loss after fees; none where it is not known.
-    pub pnl: Option<Amount>,
-    /// SHA-256 over every committed intent, in order.
-    pub intents_hash: Option<Digest>,
-    /// SHA-256 of the last saved state.
-    pub state_hash: Option<Digest>,
-    /// The gauges its plugin has set.
-    pub metrics: BTreeMap<String, f64>,
-    pub swaps: Vec<Accounts>,
-    pub last_fault: Option<Box<wickd_model::Fault>>,
 }
 
 impl House {
@@ -378,189 +328,6 @@ impl House {
     }
 }
 
-/// Lanes that run and have their slots, which are empty still.
-struct Started {
-    lanes: Vec<LaneControl>,
-    threads: Vec<JoinHandle<()>>,
-    taps: Vec<Tap>,
-    slots: Vec<SlotControl>,
-}
-
-fn start_lanes(
-    plan: &Plan,
-    outboxes: Vec<Outbox>,
-    recovered: &Recovered,
-    stream: &Stream,
-    stores: &Stores,
-    mut saved: BTreeMap<SlotName, Saved>,
-    wiring: &mut Wiring,
-) -> Result<Started, HouseError> {
-    let (mut lanes, mut threads, mut taps) = (Vec::new(), Vec::new(), Vec::new());
-    for (number, outbox) in outboxes.into_iter().enumerate() {
-        let (lane, thread, tap) =
-            start_lane(number, plan, outbox, recovered, stream, stores, wiring)?;
-        lanes.push(lane);
-        threads.push(thread);
-        taps.push(tap);
-    }
-    if wiring.live().contains(&true) {
-        let setup = unassigned(plan, recovered, stores, wiring);
-        lanes[0].send(ToLane::Slot(Box::new(setup)));
-    }
-    let mut slots = Vec::new();
-    for (number, slot) in plan.slots.iter().enumerate() {
-        let (key, lane) = (stores.key(&slot.name, number), number % lanes.len());
-        let saved = saved.remove(&slot.name);
-        let (mut setup, control) = set_up_slot(slot, key, lane, plan, recovered, stores, saved);
-        setup.account.resume_orders(
-            &recovered.orders_of(key),
-            &recovered.under_way,
-            stream.start_ts(),
-        );
-        setup.account.clear(wiring.clearances());
-        wiring.accounts().join(&slot.name, &mut setup.account);
-        lanes[lane].send(ToLane::Slot(Box::new(setup)));
-        slots.push(control);
-    }
-    for lane in &mut lanes {
-        lane.send(ToLane::Past(stream.past.iter().copied().collect()));
-    }
-    Ok(Started { lanes, threads, taps, slots })
-}
-
-fn start_lane(
-    number: usize,
-    plan: &Plan,
-    outbox: Outbox,
-    recovered: &Recovered,
-    stream: &Stream,
-    stores: &Stores,
-    wiring: &mut Wiring,
-) -> Result<(LaneControl, JoinHandle<()>, Tap), HouseError> {
-    let (feed_in, feed) = rtrb::RingBuffer::new(FEED_EVENTS);
-    let (mail_in, mail) = rtrb::RingBuffer::new(MAIL_ENTRIES);
-    let (reports, reports_out) = rtrb::RingBuffer::new(MAIL_ENTRIES);
-    let waker = Waker::new();
-    let mut venue = PaperVenue::new(plan.paper, &plan.instruments);
-    let mine: Vec<u32> = plan
-        .slots
-        .iter()
-        .enumerate()
-        .filter(|(place, _)| place % plan.lanes.max(1) as usize == number)
-        .map(|(place, slot)| stores.key(&slot.name, place))
-        .collect();
-    let carried = recovered.history.paper.iter().filter(|of| mine.contains(&of.slot));
-    carried.for_each(|of| venue.carry_on(of));
-    venue.follow(recovered.history.trade_id);
-    for record in recovered.history.truth.iter().filter(|record| mine.contains(&record.id().slot)) {
-        venue.restore(record);
-    }
-    venue.resume(recovered.cursor);
-    for (id, reason) in recovered.cancels.iter().filter(|(id, _)| mine.contains(&id.slot)) {
-        venue.cancel(*id, *reason, 0);
-    }
-    venue.resume_under_way(&recovered.under_way, |id| mine.contains(&id.slot));
-    let parts = LaneParts {
-        feed,
-        mail,
-        reports,
-        outbox,
-        venue,
-        news: wiring.lane(&waker),
-        live: wiring.live().to_vec(),
-        epoch: stores.records.epoch,
-        accounts: wiring.accounts().joints(),
-        waker: waker.clone(),
-        start_seq: recovered.cursor,
-        start_ts: stream.start_ts(),
-    };
-    let thread = Lane::start(format!("lane-{number}"), parts)?;
-    let tap = Tap::new(feed_in, waker.clone());
-    let lane = LaneControl::new(mail_in, reports_out, waker, tap.gauge.clone());
-    Ok((lane, thread, tap))
-}
-
-/// What no slot owns is owned by a slot without a plugin: shown, and counted in the account's stops.
-fn unassigned(plan: &Plan, recovered: &Recovered, stores: &Stores, wiring: &Wiring) -> SlotSetup {
-    let key = stores.unassigned();
-    let live = plan.instruments.iter().filter(|of| wiring.live()[of.id as usize]);
-    let instruments: Vec<_> = live.cloned().collect();
-    let last = stores.journal.as_ref().and_then(|journal| journal.last_intent(key).ok());
-    let risk = Risk { mode: Mode::ReduceOnly, ..Risk::default() };
-    let mut account = Account::new(key, &instruments, risk, 1, last.unwrap_or(0));
-    recovered.fill(key, &mut account);
-    account.clear(wiring.clearances());
-    if let Ok(name) = UNASSIGNED.parse() {
-        wiring.accounts().join(&name, &mut account);
-    }
-    SlotSetup {
-        key,
-        config: Digest([0; 32]),
-        account: Box::new(account),
-        gauge: Arc::default(),
-        on_failure: OnFailure::Keep,
-    }
-}
-
-fn set_up_slot(
-    slot: &SlotPlan,
-    key: u32,
-    lane: usize,
-    plan: &Plan,
-    recovered: &Recovered,
-    stores: &Stores,
-    saved: Option<Saved>,
-) -> (SlotSetup, SlotControl) {
-    let instruments: Vec<_> = slot
-        .instruments
-        .iter()
-        .chain(&slot.holds)
-        .filter_map(|id| plan.instruments.get(*id as usize).cloned())
-        .collect();
-    let last_intent = stores
-        .journal
-        .as_ref()
-        .and_then(|journal| journal.last_intent(key).ok())
-        .unwrap_or(0)
-        .max(saved.as_ref().map_or(0, |saved| saved.intents));
-    let limits = slot.limits.over(plan.limits);
-    let mut account =
-        Account::new(key, &instruments, slot.risk, limits.intents_per_call, last_intent);
-    account.retire(&slot.holds);
-    recovered.fill(key, &mut account);
-    if let Some(saved) = &saved {
-        account.restore_timers(&saved.beside.timers);
-    }
-    let days = recovered.history.journal.iter().filter_map(|record| match record {
-        Record::Note { slot, note: Note::DayBegan { day, instrument, worth }, .. } => {
-            (*slot == key).then_some((*day, *instrument, *worth))
-        }
-        _ => None,
-    });
-    account.recover_day(&days.collect::<Vec<_>>());
-    let disputed = recovered.disputed.iter().any(|id| id.slot == key);
-    let mut named = slot.instruments.iter().chain(&slot.holds);
-    if disputed
-        || named.any(|id| recovered.doubted.contains(id))
-        || recovered.mixed.contains(&key)
-        || stores.journal.is_none()
-        || stores.ledger.is_none()
-    {
-        account.block();
-    }
-    let gauge = Arc::new(Gauge::default());
-    let setup = SlotSetup {
-        key,
-        config: slot.config,
-        account: Box::new(account),
-        gauge: gauge.clone(),
-        on_failure: slot.on_failure,
-    };
-    let quotes = slot.instruments.iter().filter_map(|id| plan.instruments.get(*id as usize));
-    let currency = currency_of(quotes.map(|instrument| &instrument.quote[..]));
-    (setup, SlotControl::new(slot.clone(), key, lane, currency, gauge, saved))
-}
-
 /// What was accepted in earlier runs. Without a state folder it is remembered for this run; a record
 /// that cannot be read is told, and then no place takes anything that has to be accepted.
 fn accepted(folder: Option<&Folder>, notices: &Notices) -> AcceptedRecord {
@@ -578,40 +345,5 @@ fn show(slot: &SlotControl) -> SlotShow {
         currency: slot.currency.clone(),
         gauge: slot.gauge.clone(),
         standing: slot.standing.clone(),
-    }
-}
-
-fn sum_up(slot: &SlotControl, hashes: &IntentHashes) -> SlotSummary {
-    let standing = slot.standing();
-    let gauge = &slot.gauge;
-    let events = gauge.events.get();
-    SlotSummary {
-        name: slot.plan.name.to_string(),
-        plugin: slot.plan.plugin.to_string(),
-        version: standing.version,
-        digest: standing.digest,
-        state: standing.state,
-        why: standing.why,
-        generation: u64::from(slot.generations),
-        events,
-        call_ns_p50: gauge.call_ns.quantile_ns(0.5),
-        call_ns_p99: gauge.call_ns.quantile_ns(0.99),
-        fuel_per_event: gauge.fuel_total.get() / events.max(1),
-        fuel_max: gauge.fuel_max.get(),
-        intents: gauge.intents.get(),
-        denials: gauge.denials.get(),
-        last_denial: gauge.last_denial().map(wickd_model::Deny::code),
-        fills: gauge.fills.get(),
-        faults: gauge.faults.get(),
-        pnl: gauge.known_pnl().map(|pnl| Amount::of(pnl, &slot.currency)),
-        intents_hash: hashes.get(&slot.key).map(|(_, hash)| *hash),
-        state_hash: slot
-            .saved
-            .as_ref()
-            .filter(|saved| saved.state_version > 0)
-            .map(|saved| Digest(Sha256::digest(&saved.bytes).into())),
-        metrics: standing.metrics,
-        swaps: slot.swaps.clone(),
-        last_fault: slot.last_fault.clone(),
     }
 }

@@ -29,6 +29,8 @@ mod pump;
 mod recover;
 #[doc(hidden)]
 pub mod rig;
+mod starting;
+mod summary;
 mod tryout;
 mod venue;
 mod wanted;
@@ -41,7 +43,7 @@ pub use edges::Edges;
 pub use events::{Detail, Event, Notice, Severity};
 pub use fitness::{Unfit, try_machine};
 pub use handle::{ANSWER_WAIT, EngineHandle, SlotStatus, Unanswered};
-pub use house::{House, HouseError, SlotShow, SlotSummary, Summary, UNASSIGNED};
+pub use house::{House, HouseError, SlotShow, UNASSIGNED};
 pub use intake::{
     Admission, Cost, Description, Plugin, Refusal, describe, read_component, reading_budget_s,
 };
@@ -51,6 +53,7 @@ pub use owned::{Owned, Owner, Refused};
 pub use plan::{Credentials, Plan, RestartPlan, SlotPlan, StateWish};
 pub use pump::PumpGauge;
 pub use recover::{Verified, verify};
+pub use summary::{SlotSummary, Summary};
 pub use tryout::{sample_instrument, try_plugin};
 pub use venue::{
     Probe, ProbeError, Streams, VenuePlan, WireError, client_text, longest_client_text,

@@ -146,13 +146,14 @@ fn add_evil(rig: &Rig, rogue: &Rogue) {
       logins:
         - frame: {{op: login, key: <key>, signature: <signature>}}
     trade: {trade}
-    risk: {{loss_day_max: none}}
-    endpoints: {{rest: 'http://{at}', other: 'http://{at}', stream: 'ws://{at}', account: 'ws://{at}'}}
+{risk}    endpoints: {{rest: 'http://{at}', other: 'http://{at}', stream: 'ws://{at}', account: 'ws://{at}'}}
     network:
       - {{to: 'http://{at}', private: true}}
       - {{to: 'ws://{at}', private: true}}
 ",
             trade = *does == "fills",
+            // A loss stop holds for orders that leave, and has to be said where they do.
+            risk = if *does == "fills" { "    risk: {loss_day_max: none}\n" } else { "" },
         );
     }
     text = text.replacen("instruments:\n", &format!("instruments:\n{instruments}"), 1);

@@ -27,7 +27,7 @@ fn stage(speed: &str) -> Stage {
     let mut text = format!(
         "folders: [plugins]\nstate_dir: state\nsettle_ms: 1\nspeed: {speed}\npaper: {{latency_ms: 700}}\n\
          instruments:\n  BTC-USDT: {{price_scale: 2, size_scale: 6, min_qty: 0.00001}}\n\
-         feeds: [{{name: hour, stale_after_ms: 60000, replay: {{files: {files:?}, instrument: BTC-USDT}}}}]\n\
+         feeds: [{{name: hour, stale_after_ms: 60000, replay: {{files: {files:?}, instrument: BTC-USDT, float_noise: round}}}}]\n\
          strategies:\n"
     );
     for name in STRATEGIES {

@@ -7,22 +7,24 @@
 //! gives up its child and is read again then. Deliberately absent: reading itself, which is
 //! [`Admission`]'s, on a thread of its own for each file, so that this one always answers.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SendError, Sender, channel};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use wickd_model::{Digest, PluginName, World};
-use wickd_policy::Manifest;
+use wickd_model::{PluginName, World};
 
 use super::watch::{Change, Settled, Watch};
-use super::{Admission, Cost, Description, Plugin, Refusal, Unread, folders};
-use crate::control::{AcceptedRecord, Reading as Told, ToControl};
+use super::{Admission, Cost, Plugin, Refusal, Unread, folders};
+use crate::control::{Reading as Told, ToControl};
 use crate::events::{Detail, FileEvent, Notice, Notices};
 use crate::wanted::Wanted;
+use reading::{Former, Reading, former, restore};
+
+mod reading;
 
 /// How often a file is tried that the machine could not read.
 const TRIES_MAX: u32 = 3;
@@ -94,7 +96,7 @@ impl Intake {
         let watcher = folders::watch(&folders, hint, &notices);
         let stop = admission.reader.stop.clone();
         let watch = Watch::new(folders, settle_ms);
-        let former = Arc::new(Mutex::new(former(&admission.record)));
+        let former = former(&admission.record);
         let work = Work {
             admission: Arc::new(admission),
             notices,
@@ -180,9 +182,6 @@ struct Work {
     numbered: u64,
     former: Former,
 }
-
-/// Files whose bytes hold a place, until they have been read once.
-type Former = Arc<Mutex<BTreeMap<PathBuf, BTreeSet<Digest>>>>;
 
 impl Work {
     fn run(mut self, mut watch: Watch, woken: &Receiver<Wake>, pace: Pace) -> Result<(), Over> {
@@ -459,72 +458,6 @@ impl Work {
             .place(plugin.path.display())
             .detail(Detail::Admitted { compile_ms, cached, bytes });
         self.notices.publish(notice);
-    }
-}
-
-/// Files and the bytes of theirs that hold a place, as they were remembered.
-fn former(record: &AcceptedRecord) -> BTreeMap<PathBuf, BTreeSet<Digest>> {
-    let mut former = BTreeMap::<PathBuf, BTreeSet<Digest>>::new();
-    if let Some(record) = record {
-        let record = record.lock().unwrap_or_else(PoisonError::into_inner);
-        for (_, of) in record.holders() {
-            former.entry(PathBuf::from(&of.path)).or_default().insert(of.digest);
-        }
-    }
-    former
-}
-
-/// Bytes that a place was pinned to before the start, and whose file has others now, come back from
-/// the shelf: the place goes on with them until the operator accepts the others.
-fn restore(
-    admission: &Admission,
-    file: &Settled,
-    former: &Former,
-    notices: &Notices,
-    control: &Sender<ToControl>,
-) {
-    let held = former.lock().unwrap_or_else(PoisonError::into_inner).remove(&file.path);
-    let Some(digests) = held else { return };
-    let now = admission.digest_of(file);
-    for digest in digests.iter().filter(|digest| Some(**digest) != now) {
-        let Some(plugin) = admission.read_former(digest, file) else { continue };
-        let notice = Notice::of(FileEvent::Restored {}).plugin(plugin.label(), plugin.digest);
-        notices.publish(notice.place(file.path.display()));
-        // Control has ended, and so will this thread.
-        let _ = control.send(ToControl::Admitted(Arc::new(plugin)));
-    }
-}
-
-/// A file being read, on its own thread.
-struct Reading<'r> {
-    job: &'r Job,
-    control: Sender<ToControl>,
-    wakes: Sender<Wake>,
-    place: &'r Place,
-    has_place: &'r AtomicBool,
-}
-
-impl Reading<'_> {
-    fn run(&self, admission: &Admission) -> Result<(Plugin, Cost), Unread> {
-        admission.read(&self.job.file, &|description| self.described(description))
-    }
-
-    /// Tells whose plugin it is; says whether it may be compiled now.
-    fn described(&self, description: &Description) -> bool {
-        // One whose manifest does not hold is refused by the steps that follow.
-        if let Ok(manifest) = Manifest::of(&description.manifest) {
-            let (path, plugin) = (self.job.file.path.clone(), manifest.name);
-            let requires: Vec<_> = manifest.requires.into_keys().collect();
-            let (number, name, needs) = (self.job.number, plugin.clone(), requires.clone());
-            // Who has ended needs not be told.
-            let _ =
-                self.control.send(ToControl::Reading(Told::Described { path, plugin, requires }));
-            let _ = self.wakes.send(Wake::Described { number, plugin: name, requires: needs });
-        }
-        if !self.has_place.load(Ordering::Acquire) && self.place.pass() {
-            self.has_place.store(true, Ordering::Release);
-        }
-        self.has_place.load(Ordering::Acquire)
     }
 }
 

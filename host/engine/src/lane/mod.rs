@@ -22,6 +22,7 @@ mod share;
 mod slot;
 mod stops;
 mod tick;
+mod twin;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -53,7 +54,8 @@ use crate::market::BarBuilder;
 use crate::orders::{Joint, PaperVenue};
 use crate::venue::News;
 use seat::InputTable;
-use slot::{Offered, Slot, Twinned};
+use slot::Slot;
+use twin::{Offered, Twinned};
 
 /// Market events between feed and lane: half a second at 100,000 a second. When it is full the feed
 /// waits, because a replay can; nothing is dropped.

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use wickd_model::{Digest, Event, Fault, InstrumentId, Limits, Sample, Signal, Source, TsNs};
+use wickd_model::{
+    Digest, Event, Fault, InstrumentId, Limits, LogLine, Sample, Signal, Source, TsNs,
+};
 use wickd_sandbox::{IndicatorGuest, SignalGuest};
 
 use super::body::Wants;
@@ -92,6 +94,15 @@ impl Node {
             Kind::Indicator(node) => node.guest.has_log(),
             Kind::Signal(node) => node.guest.has_log(),
             Kind::Down => false,
+        }
+    }
+
+    /// What its guest has logged, and how many lines more did not fit.
+    pub(crate) fn take_log(&mut self) -> Option<(Vec<LogLine>, u64)> {
+        match &mut self.kind {
+            Kind::Indicator(node) => Some(node.guest.take_log()),
+            Kind::Signal(node) => Some(node.guest.take_log()),
+            Kind::Down => None,
         }
     }
 

@@ -3,18 +3,17 @@
 //! Nothing on it waits, locks, allocates, logs or calls the system while plugins are quiet. What is
 //! marked cold runs only when something was decided or has failed.
 
-use wickd_model::{
-    Adjustment, Event, Heard as HeardSignal, Order, OrderEvent, Reason, Stamp, Status, TsNs,
-};
+use wickd_model::{Adjustment, Event, Heard as HeardSignal, OrderEvent, Stamp};
 use wickd_store::Provenance;
 
 use super::Lane;
 use super::body::Hearing;
 use super::message::{FromLane, Retired, Role, Verdict};
 use super::node::{Kind, Node};
-use super::slot::{Heard, Refused, Slot, Twinned};
+use super::slot::Heard;
+use super::twin::{Refused, Twinned};
 use crate::desk::Outbound;
-use crate::orders::{Applied, Staged};
+use crate::orders::{Applied, Staged, not_taken};
 use crate::venue::News;
 
 /// Timers of one slot that may go off at one event.
@@ -208,12 +207,7 @@ impl Lane {
         let Kind::Signal(source) = &mut self.nodes[node].kind else { return };
         let mut emitted = std::mem::take(source.emitted());
         for signal in &emitted {
-            let at = Stamp {
-                instrument: signal.instrument,
-                seq: 0,
-                ts_event: self.now,
-                ts_init: self.now,
-            };
+            let at = Stamp { instrument: signal.instrument, seq: 0, ..self.stamp() };
             for place in 0..self.slots.len() {
                 let Some(live) = &mut self.slots[place].live else { continue };
                 let handles = &live.guest.host_mut().handles;
@@ -281,9 +275,7 @@ impl Lane {
     /// News of an order: into the journal and the account, then to the plugin.
     #[cold]
     pub(super) fn order_news(&mut self, event: OrderEvent) {
-        let Some(place) = self.slots.iter().position(|slot| slot.key == event.id.slot) else {
-            return;
-        };
+        let Some(place) = self.place(event.id.slot) else { return };
         self.outbox.push(Outbound::Event(event));
         let slot = &mut self.slots[place];
         let Some(account) = &mut slot.account else { return };
@@ -319,8 +311,8 @@ impl Lane {
     #[cold]
     fn adjust(&mut self, adjustment: &Adjustment) {
         self.outbox.push(Outbound::Adjust(*adjustment));
-        let place = self.slots.iter().position(|slot| slot.key == adjustment.slot);
-        let Some(slot) = place.map(|place| &mut self.slots[place]) else { return };
+        let Some(place) = self.place(adjustment.slot) else { return };
+        let slot = &mut self.slots[place];
         let Some(account) = &mut slot.account else { return };
         account.book.adjust(adjustment);
         let news = account.book.has_news();
@@ -349,7 +341,7 @@ impl Lane {
                     let leaves = live.get(order.request.instrument as usize) == Some(&true);
                     outbox.push(Outbound::Intent(order, Provenance { live: leaves, ..by }));
                     if !leaves && venue.submit(&order, now).is_err() {
-                        turned_away.push(rejected(&order, now));
+                        turned_away.push(not_taken(&order, now));
                     }
                 }
                 Staged::Cancel(id, reason) => {
@@ -365,11 +357,9 @@ impl Lane {
     /// The journal takes nothing: no slot may decide anything, ticks go on.
     #[cold]
     fn block(&mut self) {
-        for slot in &mut self.slots {
-            if let Some(account) = &mut slot.account {
-                account.drop_staged();
-                account.blocked = true;
-            }
+        for account in self.slots.iter_mut().filter_map(|slot| slot.account.as_mut()) {
+            account.drop_staged();
+            account.blocked = true;
         }
         self.blocked = true;
     }
@@ -439,7 +429,7 @@ impl Lane {
                 self.reports.push(FromLane::Overused { key, over });
             }
             Heard::TwinFailed { fault, dead } => {
-                self.tell_fault(place, Slot::role_of(dead.kind), fault, dead.body, None);
+                self.tell_fault(place, dead.kind.role(), fault, dead.body, None);
             }
             Heard::LiveFailed { fault, dead, took_over } => {
                 self.tell_fault(place, Role::Live, fault, dead, took_over);
@@ -462,11 +452,7 @@ impl Lane {
 
     #[cold]
     fn pass_on_node_log(&mut self, place: usize) {
-        let (lines, dropped) = match &mut self.nodes[place].kind {
-            Kind::Indicator(node) => node.guest.take_log(),
-            Kind::Signal(node) => node.guest.take_log(),
-            Kind::Down => return,
-        };
+        let Some((lines, dropped)) = self.nodes[place].take_log() else { return };
         self.reports.push_or_drop(FromLane::NodeLog(place as u32, lines, dropped));
     }
 
@@ -481,26 +467,5 @@ impl Lane {
         if !news.is_empty() {
             self.reports.push(FromLane::Denied(slot.key, news));
         }
-    }
-}
-
-/// An order that a full venue did not take in.
-#[cold]
-fn rejected(order: &Order, now: TsNs) -> OrderEvent {
-    let instrument = order.request.instrument;
-    OrderEvent {
-        id: order.id,
-        at: Stamp { instrument, seq: order.seq, ts_event: now, ts_init: now },
-        side: order.request.side,
-        status: Status::Rejected,
-        reason: Reason::VenueFault,
-        filled: 0,
-        remaining: order.request.size,
-        last_price: 0,
-        last_size: 0,
-        fee: 0,
-        trade_id: 0,
-        fee_base: 0,
-        reconciled: false,
     }
 }

@@ -14,19 +14,22 @@ use wickd_model::{
 };
 
 use super::NS_PER_S;
+use column::{FIX_ROW, Field, Flaw, columns, denoised};
+
+mod column;
 
 /// Longest row, in bytes: the longest layout with the longest numbers needs about 200.
 const ROW_BYTES_MAX: usize = 512;
 /// Longest piece of a file quoted in a message, in bytes.
 const QUOTED_BYTES_MAX: usize = 48;
-/// How many digits beyond the scale must be all 0 or all 9 to be a float's noise. A float's error is
-/// some 10^-16 of the value, a wrong scale's is anything: a millionth of a unit tells them apart.
-const NOISE_DIGITS: usize = 6;
 /// The years between which a recording's times are taken for what they are, in Unix seconds.
 const Y2000_S: u64 = 946_684_800;
 const Y2100_S: u64 = 4_102_444_800;
 /// Trade ids remembered: what was delivered twice stands close together.
 const TRADE_IDS_KEPT: usize = 256;
+/// What to do about a number that has too many decimals.
+const FIX_NOISE: &str =
+    "check the instrument's scales; if a float wrote it, set `float_noise: round`";
 
 /// What the rows of a file are.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -170,18 +173,6 @@ pub(super) struct Rows<R> {
     /// Numbers taken in spite of a float's noise.
     pub(super) rounded: u64,
 }
-
-/// A fault inside a row, before it has a file and a line.
-struct Flaw {
-    /// Bytes of the row.
-    at: std::ops::Range<usize>,
-    reason: String,
-    fix: &'static str,
-}
-
-const FIX_ROW: &str = "mend the row, or set `on_broken_row: skip`";
-const FIX_NOISE: &str =
-    "check the instrument's scales; if a float wrote it, set `float_noise: round`";
 
 impl<R: BufRead> Rows<R> {
     /// Reads the header.
@@ -438,66 +429,6 @@ impl<R: BufRead> Rows<R> {
             Err(error) => Err(field.flaw(error.to_string(), FIX_ROW)),
         }
     }
-}
-
-/// The decimal that a float stood for, where the digits beyond the scale are a float's noise.
-fn denoised(text: &str, scale: u8) -> Option<i64> {
-    let dot = text.find('.')?;
-    let cut = dot + 1 + usize::from(scale);
-    let tail = text.get(cut..cut + NOISE_DIGITS)?.as_bytes();
-    if !text.get(cut..)?.bytes().all(|byte| byte.is_ascii_digit()) {
-        return None;
-    }
-    let value = parse_scaled(text.get(..cut)?, scale).ok()?;
-    let away = if text.starts_with('-') { -1 } else { 1 };
-    match tail {
-        _ if tail.iter().all(|digit| *digit == b'0') => Some(value),
-        _ if tail.iter().all(|digit| *digit == b'9') => value.checked_add(away),
-        _ => None,
-    }
-}
-
-/// One column of a row.
-struct Field<'r> {
-    start: usize,
-    text: &'r [u8],
-}
-
-impl Field<'_> {
-    fn flaw(&self, reason: String, fix: &'static str) -> Flaw {
-        Flaw { at: self.start..self.start + self.text.len(), reason, fix }
-    }
-
-    fn utf8(&self) -> Result<&str, Flaw> {
-        std::str::from_utf8(self.text).map_err(|_| self.flaw("not text".to_owned(), FIX_ROW))
-    }
-
-    fn whole(&self, what: &str) -> Result<u64, Flaw> {
-        let plain = self.text.iter().all(u8::is_ascii_digit);
-        let number = self.utf8()?.parse().ok().filter(|_| plain);
-        number.ok_or_else(|| self.flaw(format!("not {what}"), FIX_ROW))
-    }
-}
-
-fn columns<const N: usize>(row: &[u8]) -> Result<[Field<'_>; N], Flaw> {
-    let mut start = 0;
-    let mut count = 0;
-    let mut columns = std::array::from_fn(|_| Field { start: 0, text: &[] });
-    for text in row.split(|byte| *byte == b',') {
-        if let Some(column) = columns.get_mut(count) {
-            *column = Field { start, text };
-        }
-        start += text.len() + 1;
-        count += 1;
-    }
-    if count == N {
-        return Ok(columns);
-    }
-    let reason = match row.is_empty() {
-        true => "an empty row".to_owned(),
-        false => format!("{count} columns where {N} must stand"),
-    };
-    Err(Flaw { at: 0..row.len(), reason, fix: FIX_ROW })
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use wickd_model::{
     Adjustment, Cash, ClientId, Deny, Event, Instrument, InstrumentId, IntentId, Mode, Order,
-    OrderEvent, OrderRequest, Position, Reason, Risk, Side, Status, TsNs,
+    OrderEvent, OrderRequest, Position, Reason, Risk, Side, TsNs,
 };
 use wickd_store::Carried;
 
@@ -25,49 +25,13 @@ use super::joint::{Joint, Share};
 use super::line::{Line, Touch};
 use super::rate::Rate;
 use super::stops::{Reached, Watch};
+use halt::Day;
+pub(crate) use open::{Applied, OpenOrder};
 
 /// Open orders a book can hold whatever `risk.open_orders_max` says: about 150 KB.
 pub(crate) const OPEN_ORDERS_BOUND: u32 = 1_024;
 /// Actions one call can stage besides a cancel-all: the greatest `limits.intents_per_call`.
 const ACTIONS_BOUND: usize = 64;
-
-/// An order that is not done.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct OpenOrder {
-    /// The order.
-    pub(crate) order: Order,
-    /// Where it stands; pending until the venue answers.
-    pub(crate) status: Status,
-    /// Filled so far.
-    pub(crate) filled: i64,
-    /// Still staged by the call in progress.
-    pub(crate) staged: bool,
-    /// A cancel is staged or under way.
-    pub(crate) cancelling: bool,
-    /// Of its last fill; 0 where there is none.
-    last_trade_id: u64,
-    /// A final status came before the fills it counts.
-    closing: Option<i64>,
-}
-
-impl OpenOrder {
-    fn new(order: Order, staged: bool) -> Self {
-        Self {
-            order,
-            status: Status::Pending,
-            filled: 0,
-            staged,
-            cancelling: false,
-            last_trade_id: 0,
-            closing: None,
-        }
-    }
-
-    /// What can still fill.
-    pub(crate) fn remaining(&self) -> i64 {
-        self.order.request.size.saturating_sub(self.filled).max(0)
-    }
-}
 
 /// What a call has staged, in its own order.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -76,19 +40,6 @@ pub(crate) enum Staged {
     Order(Order),
     /// A cancel, and on whose word.
     Cancel(ClientId, Reason),
-}
-
-/// What an order event did to the book.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Applied {
-    /// It was news.
-    Changed,
-    /// It was known; nothing changed.
-    Old,
-    /// A fill before it is missing; no money moved, and the order stays open. Ask the venue.
-    Gap,
-    /// The order was never in this book; nothing changed. Reconcile.
-    Unknown,
 }
 
 /// The book of one slot.
@@ -111,16 +62,6 @@ pub(crate) struct Book {
     /// Accounts with stops that its instruments belong to.
     shares: Vec<Share>,
     day: Day,
-}
-
-/// Which day it is for a book; 0 until the lane has said so.
-#[derive(Clone, Copy, Debug, Default)]
-struct Day {
-    number: u64,
-    /// The lane has said which day it is.
-    said: bool,
-    /// It has begun, and that is to be written down.
-    news: bool,
 }
 
 impl Book {
@@ -311,12 +252,18 @@ impl Book {
             let ours = event.id.slot == self.slot && event.id.intent <= self.last_intent;
             return if ours { Applied::Old } else { Applied::Unknown };
         };
-        let applied = match event.last_size > 0 {
-            true => self.apply_fill(place, event),
-            false => self.apply_status(place, event),
-        };
-        let open = &self.orders[place];
-        let complete = open.closing.is_some_and(|filled| open.filled >= filled);
+        let open = &mut self.orders[place];
+        let applied = open.apply(event);
+        let (request, complete) = (open.order.request, open.is_complete());
+        if applied == Applied::Changed
+            && event.last_size > 0
+            && let Some(line) = self.line_mut(request.instrument)
+        {
+            line.fill(request.side, event.last_price, event.last_size, event.fee);
+            if event.fee_base != 0 {
+                line.take_base(event.last_price, event.fee_base);
+            }
+        }
         if complete {
             self.orders.remove(place);
         }
@@ -324,51 +271,6 @@ impl Book {
             self.mark();
         }
         applied
-    }
-
-    fn apply_fill(&mut self, place: usize, event: &OrderEvent) -> Applied {
-        let open = &mut self.orders[place];
-        let known = event.trade_id != 0 && event.trade_id == open.last_trade_id;
-        if known || event.filled <= open.filled {
-            return Applied::Old;
-        }
-        if event.filled != open.filled.saturating_add(event.last_size) {
-            return Applied::Gap;
-        }
-        open.filled = event.filled;
-        open.last_trade_id = event.trade_id;
-        if event.status.is_final() {
-            open.closing = Some(event.filled);
-        } else if open.closing.is_none() {
-            open.status = event.status;
-        }
-        let (instrument, side) = (open.order.request.instrument, open.order.request.side);
-        if let Some(line) = self.line_mut(instrument) {
-            line.fill(side, event.last_price, event.last_size, event.fee);
-            if event.fee_base != 0 {
-                line.take_base(event.last_price, event.fee_base);
-            }
-        }
-        Applied::Changed
-    }
-
-    fn apply_status(&mut self, place: usize, event: &OrderEvent) -> Applied {
-        let open = &mut self.orders[place];
-        if open.closing.is_some() {
-            return Applied::Old;
-        }
-        if event.status.is_final() {
-            open.closing = Some(event.filled);
-            // The venue counts fills that did not arrive yet; the order waits for them.
-            return if event.filled > open.filled { Applied::Gap } else { Applied::Changed };
-        }
-        // An order does not go back from resting to pending, nor lose its fills.
-        let back = event.filled < open.filled || event.status == Status::Pending;
-        if back || open.status == event.status {
-            return Applied::Old;
-        }
-        open.status = event.status;
-        Applied::Changed
     }
 
     /// A position changed without an order: what the venue has is taken in.
@@ -559,5 +461,6 @@ impl Book {
 }
 
 mod halt;
+mod open;
 #[cfg(test)]
 mod tests;

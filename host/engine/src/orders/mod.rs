@@ -19,6 +19,7 @@ mod reconcile;
 pub(crate) mod samples;
 mod stops;
 mod under_way;
+mod unfilled;
 
 pub(crate) use book::{Applied, Book, OpenOrder, Staged};
 pub(crate) use clearance::{Clearance, Passes};
@@ -33,3 +34,4 @@ pub(crate) use reconcile::{Repairs, is_never_sent, live_orders, reconcile};
 pub(crate) use stops::DAY_NS;
 pub use stops::{Reached, Stop};
 pub(crate) use under_way::{Sent, UnderWay};
+pub(crate) use unfilled::not_taken;

@@ -26,16 +26,19 @@ use wickd_model::{
 };
 use wickd_store::{PaperCarried, VenueRecord};
 
-use super::matching::{PPM, Pit, prints_fill, reaches};
+use super::matching::{prints_fill, reaches};
 use super::under_way::{Sent, UnderWay};
+use super::unfilled::unfilled;
 pub(crate) use accounts::Account;
 use accounts::{Accounts, Entry};
 pub use config::PaperConfig;
+use pits::Pits;
 use post::{Message, Post};
 use resting::{Resting, find, first_in_line, needs};
 
 mod accounts;
 mod config;
+mod pits;
 mod post;
 mod resting;
 
@@ -62,7 +65,7 @@ struct Offer {
 #[derive(Clone, Debug)]
 pub(crate) struct PaperVenue {
     config: PaperConfig,
-    pits: Vec<Pit>,
+    pits: Pits,
     post: Post,
     /// Live orders by arrival.
     resting: Vec<Resting>,
@@ -81,10 +84,9 @@ impl PaperVenue {
     /// A venue for `instruments` that never saw an order.
     pub(crate) fn new(config: PaperConfig, instruments: &[Instrument]) -> Self {
         let live = config.live_orders_max as usize;
-        let pits = instruments.iter().cloned();
         Self {
             config,
-            pits: pits.map(|instrument| Pit::new(instrument, config.participation_ppm)).collect(),
+            pits: Pits::new(instruments, config.participation_ppm),
             post: Post::new(config.latency_ms, config.live_orders_max),
             resting: Vec::with_capacity(live.min(64)),
             accounts: Accounts::new(config.funds),
@@ -126,7 +128,7 @@ impl PaperVenue {
                 if event.last_size > 0 {
                     self.past_fills.push(*event);
                     let (side, size, fee) = (event.side, event.last_size, event.fee);
-                    let pit = self.pit(event.at.instrument);
+                    let pit = self.pits.get(event.at.instrument);
                     // A fill's value fitted when it was made.
                     let value = pit.and_then(|pit| pit.instrument.notional(event.last_price, size));
                     let entry = Entry { side, size, value: value.unwrap_or(0), fee };
@@ -153,20 +155,7 @@ impl PaperVenue {
         for event in events {
             let at = event.at();
             (self.now, self.seq) = (self.now.max(at.ts_event), at.seq);
-            let Some(pit) = self.pit_mut(at.instrument) else { continue };
-            match event {
-                Event::Quote(quote) => pit.on_quote(quote),
-                Event::Feed(status) => pit.on_feed(status.state),
-                Event::Trade(_) | Event::Bar(_) => {}
-            }
-            let from = fills.partition_point(|fill| fill.at.seq < at.seq);
-            let until = fills.partition_point(|fill| fill.at.seq <= at.seq);
-            for fill in fills[from..until].iter().filter(|f| f.at.instrument == at.instrument) {
-                // Who filled at another price did not take from the touch.
-                if pit.touch(fill.side) == fill.last_price {
-                    pit.take(fill.side, fill.last_size);
-                }
-            }
+            self.pits.hear_past(event, &fills);
         }
     }
 
@@ -247,15 +236,7 @@ impl PaperVenue {
         let at = *event.at();
         self.advance(at.ts_event, truth);
         self.seq = at.seq;
-        let Some(place) = self.pits.iter().position(|pit| pit.instrument.id == at.instrument)
-        else {
-            return;
-        };
-        match event {
-            Event::Quote(quote) => self.pits[place].on_quote(quote),
-            Event::Feed(status) => self.pits[place].on_feed(status.state),
-            Event::Trade(_) | Event::Bar(_) => {}
-        }
+        let Some(place) = self.pits.hear(event) else { return };
         if self.resting.is_empty() || at.seq <= self.cursor || !self.pits[place].is_live() {
             return;
         }
@@ -285,14 +266,14 @@ impl PaperVenue {
             return self.finish(place, Status::Rejected, reason, truth);
         }
         let request = &order.request;
-        let Some(pit) = self.pit(request.instrument) else { return };
+        let Some(pit) = self.pits.get(request.instrument) else { return };
         let (price, left) = pit.takeable(request.side);
         let takes = request.kind == Kind::Market || pit.crosses(request.side, request.price);
         let size = if takes { request.size.min(left) } else { 0 };
         let whole = request.tif != Tif::Fok || size == request.size;
         if size > 0 && whole {
             let filled = self.fill(place, Offer { price, size, maker: false }, truth);
-            if let Some(pit) = self.pit_mut(request.instrument) {
+            if let Some(pit) = self.pits.get_mut(request.instrument) {
                 pit.take(request.side, filled);
             }
         }
@@ -307,11 +288,10 @@ impl PaperVenue {
     /// Why the venue does not want the order.
     fn refusal(&self, order: &Order) -> Option<Reason> {
         let request = &order.request;
-        let draw = mix(self.config.seed, order.id) as i128 % PPM;
-        if draw < i128::from(self.config.reject_ppm) {
+        if self.config.rejects(order.id) {
             return Some(Reason::VenueFault);
         }
-        let pit = match self.pit(request.instrument) {
+        let pit = match self.pits.get(request.instrument) {
             Some(pit) if !pit.breaks_rule(request) => pit,
             _ => return Some(Reason::VenueRule),
         };
@@ -394,7 +374,7 @@ impl PaperVenue {
             let closable = (-request.side.sign()).saturating_mul(account.size).max(0);
             size = size.min(closable);
         }
-        let cost = self.pit(request.instrument);
+        let cost = self.pits.get(request.instrument);
         let cost = cost.and_then(|pit| pit.cost(offer.price, size, offer.maker));
         let (Some((value, fee)), true) = (cost, size > 0) else {
             self.finish(place, Status::Cancelled, Reason::VenueRule, truth);
@@ -462,26 +442,13 @@ impl PaperVenue {
 
     /// An event that is not a fill.
     fn event(&self, resting: &Resting, status: Status, reason: Reason) -> OrderEvent {
-        OrderEvent {
-            id: resting.order.id,
-            at: Stamp {
-                instrument: resting.order.request.instrument,
-                seq: self.seq,
-                ts_event: self.now,
-                ts_init: self.post.due(self.now),
-            },
-            side: resting.order.request.side,
-            status,
-            reason,
-            filled: resting.filled,
-            remaining: resting.remaining(),
-            last_price: 0,
-            last_size: 0,
-            fee: 0,
-            trade_id: 0,
-            fee_base: 0,
-            reconciled: false,
-        }
+        let at = Stamp {
+            instrument: resting.order.request.instrument,
+            seq: self.seq,
+            ts_event: self.now,
+            ts_init: self.post.due(self.now),
+        };
+        unfilled(&resting.order, resting.filled, at, status, reason)
     }
 
     fn last_intent(&self, slot: u32) -> IntentId {
@@ -495,26 +462,6 @@ impl PaperVenue {
             None => self.last_intents.push((id.slot, id.intent)),
         }
     }
-
-    fn pit(&self, instrument: InstrumentId) -> Option<&Pit> {
-        self.pits.iter().find(|pit| pit.instrument.id == instrument)
-    }
-
-    fn pit_mut(&mut self, instrument: InstrumentId) -> Option<&mut Pit> {
-        self.pits.iter_mut().find(|pit| pit.instrument.id == instrument)
-    }
-}
-
-/// SplitMix64 (Steele, Lea, Flood: Fast Splittable Pseudorandom Number Generators, 2014) over seed
-/// and client id, so that an order's fate does not hang on what else was sent.
-fn mix(seed: u64, id: ClientId) -> u64 {
-    let step = |value: u64| {
-        let value = value.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let value = (value ^ (value >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        value ^ (value >> 31)
-    };
-    step(step(step(seed) ^ u64::from(id.slot)) ^ id.intent)
 }
 
 #[cfg(test)]

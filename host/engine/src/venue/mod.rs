@@ -89,6 +89,13 @@ pub struct VenuePlan {
     pub instruments: Vec<InstrumentId>,
 }
 
+impl VenuePlan {
+    /// Whether orders go there: then what is owned there is compared with what it says.
+    pub(crate) fn trades(&self) -> bool {
+        self.trade && self.credentials.is_some()
+    }
+}
+
 /// What is streamed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Streams {

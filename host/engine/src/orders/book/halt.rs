@@ -7,6 +7,16 @@ use wickd_model::{Cash, InstrumentId, Reason, Side};
 
 use super::{Book, Joint, Reached};
 
+/// Which day it is for a book; 0 until the lane has said so.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Day {
+    pub(super) number: u64,
+    /// The lane has said which day it is.
+    pub(super) said: bool,
+    /// It has begun, and that is to be written down.
+    news: bool,
+}
+
 impl Book {
     /// After `begin` of a restart: what the lines were worth when day `number` began, as an earlier
     /// run has written it. Where that is still the day, what was lost today counts on.

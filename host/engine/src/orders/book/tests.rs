@@ -1,7 +1,7 @@
 //! The book against a naive recomputation, and against events that come twice, late or never.
 
 use proptest::prelude::*;
-use wickd_model::{Kind, LossStops, Tif};
+use wickd_model::{Kind, LossStops, Status, Tif};
 
 use super::super::samples::{book, fill, instrument, limit, quote};
 use super::*;

@@ -1,8 +1,11 @@
 //! How the paper venue behaves: every setting with its unit, default and range.
 //!
-//! Comes in: what the operator set. Goes out: what is wrong with it. Deliberately absent: behaviour.
+//! Comes in: what the operator set. Goes out: what is wrong with it, and which orders are
+//! rejected. Deliberately absent: any other behaviour.
 
-use wickd_model::{Cash, Issue};
+use wickd_model::{Cash, ClientId, Issue};
+
+use super::super::matching::PPM;
 
 /// How the paper venue behaves.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -58,4 +61,22 @@ impl PaperConfig {
         }
         issues
     }
+
+    /// Whether the venue fails to take this order.
+    pub(super) fn rejects(&self, id: ClientId) -> bool {
+        let draw = mix(self.seed, id) as i128 % PPM;
+        draw < i128::from(self.reject_ppm)
+    }
+}
+
+/// SplitMix64 (Steele, Lea, Flood: Fast Splittable Pseudorandom Number Generators, 2014) over seed
+/// and client id, so that an order's fate does not hang on what else was sent.
+fn mix(seed: u64, id: ClientId) -> u64 {
+    let step = |value: u64| {
+        let value = value.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let value = (value ^ (value >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        value ^ (value >> 31)
+    };
+    step(step(step(seed) ^ u64::from(id.slot)) ^ id.intent)
 }

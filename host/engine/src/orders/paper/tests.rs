@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 use wickd_model::{Aggressor, FeedState, OrderRequest};
 
+use super::super::matching::PPM;
 use super::super::samples::{
     a_day, feed, instrument, limit, live, market, order, quote, trade, venue,
 };

@@ -31,8 +31,7 @@ const FILL_ROWS: u32 = 500;
 impl Connector {
     /// What the clock asks for.
     pub(super) fn compare_due(&mut self, now: TsNs) {
-        if now < self.compare_at || self.parts.plan.credentials.is_none() || !self.parts.plan.trade
-        {
+        if now < self.compare_at || !self.parts.plan.trades() {
             return;
         }
         (self.compare_at, self.compared_at) = (now + COMPARE_EVERY_MS * NS_PER_MS, now);
@@ -62,6 +61,7 @@ impl Connector {
         let (Operation::Balances(product) | Operation::Positions(product)) = operation else {
             return self.fills_looked_at(outcome, now);
         };
+        self.uncompared.retain(|waiting| waiting != product);
         let product = convert::of_product(*product);
         let verdicts = match outcome {
             Outcome::Reply(Reply::Balances(rows)) => {
@@ -222,8 +222,7 @@ impl Connector {
     pub(super) fn clear(&mut self) {
         for id in &self.parts.plan.instruments {
             let Some(clearance) = self.parts.clearances.get(*id as usize) else { continue };
-            let compares = self.parts.plan.trade && self.parts.plan.credentials.is_some();
-            clearance.set(match (&self.halted, compares) {
+            clearance.set(match (&self.halted, self.parts.plan.trades()) {
                 (Some(_), _) => Passes::Nothing,
                 (None, true) => self.holdings.passes(*id),
                 (None, false) => Passes::All,

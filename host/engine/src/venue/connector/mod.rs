@@ -8,37 +8,33 @@
 
 mod compare;
 mod orders;
+mod parts;
 mod requests;
 mod sockets;
 mod words;
 
+pub(crate) use parts::{Parts, Taken, channels};
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
+use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
 
 use wickd_egress::backoff::Backoff;
 use wickd_egress::clock::Offset;
-use wickd_model::{
-    ClientId, Event, Instrument, InstrumentId, IntentId, Limits, Order, OrderEvent, Reason, Stamp,
-    TsNs,
-};
+use wickd_model::{ClientId, InstrumentId, OrderEvent, Stamp, TsNs};
 use wickd_policy::venue::ClientIdRule;
-use wickd_sandbox::Runtime;
-use wickd_sandbox::exchange::nouns::{Channel, ChannelKind, Listing, Operation, Product};
+use wickd_sandbox::exchange::nouns::{Channel, Listing, Operation, Product};
 
 use super::adapter::{Adapter, Mismatch, Turn, matched};
 use super::book::Book;
-use super::holdings::{Fine, Holdings};
-use super::ids::ClientIds;
+use super::holdings::Holdings;
 use super::streams::{Due, LinkState, Links};
 use super::tracker::{Tracker, Windows};
-use super::{Do, Input, NewsTap, VenuePlan, convert};
-use crate::clock::WallClock;
+use super::{Do, Input, convert};
 use crate::denials::Denials;
-use crate::events::{Notices, RefusedEvent, VenueEvent};
+use crate::events::{RefusedEvent, VenueEvent};
 use crate::intake::Plugin;
-use crate::orders::Clearance;
 
 const NS_PER_MS: u64 = 1_000_000;
 /// Longest sleep between two looks at the clock.
@@ -59,49 +55,6 @@ const SETTLE_MARGIN_MS: u64 = 500;
 /// Questions of an adapter's own under way; each may lead to more, so without a bound they would be
 /// a flood.
 const FETCHES_MAX: usize = 64;
-
-/// An order of an earlier run that was not done when it ended.
-pub(crate) struct Taken {
-    pub(crate) order: Order,
-    pub(crate) heard: Vec<OrderEvent>,
-    pub(crate) cancel: Option<Reason>,
-    /// The journal's epoch it was sent in.
-    pub(crate) epoch: u32,
-}
-
-/// What a connector is made of.
-pub(crate) struct Parts {
-    pub(crate) plan: VenuePlan,
-    pub(crate) runtime: Runtime,
-    pub(crate) limits: Limits,
-    pub(crate) instruments: Vec<Instrument>,
-    pub(crate) clock: WallClock,
-    pub(crate) notices: Notices,
-    pub(crate) inputs: Receiver<Input>,
-    pub(crate) wire: tokio::sync::mpsc::UnboundedSender<Do>,
-    pub(crate) market: SyncSender<Event>,
-    /// By lane.
-    pub(crate) news: Vec<NewsTap>,
-    /// Which lane a slot is on.
-    pub(crate) lanes: BTreeMap<u32, usize>,
-    /// Makes the client ids of this run unlike those of any other.
-    pub(crate) ids: ClientIds,
-    pub(crate) taken: Vec<Taken>,
-    /// By instrument: exactly one slot of the house trades it.
-    pub(crate) sole: Vec<bool>,
-    /// By instrument: what it lets pass, for the gates.
-    pub(crate) clearances: Vec<Arc<Clearance>>,
-    /// Names of slots, by number.
-    pub(crate) slots: BTreeMap<u32, String>,
-    /// The number of the slot that owns what no other owns.
-    pub(crate) unassigned: u32,
-    /// What the journal adds up to, by slot and instrument.
-    pub(crate) owned: BTreeMap<(u32, InstrumentId), Fine>,
-    /// The last number that each slot has ever given an order.
-    pub(crate) last_intents: BTreeMap<u32, IntentId>,
-    /// For the jitter of reconnections.
-    pub(crate) random: Box<dyn FnMut() -> u64 + Send>,
-}
 
 /// Why a request was made.
 enum Purpose {
@@ -162,6 +115,9 @@ pub(crate) struct Connector {
     compare_at: TsNs,
     compared_at: TsNs,
     compare_failures: u32,
+    /// Products whose first comparison has not ended. Until it has, no market data leaves: a strategy
+    /// that decides on its first quote would be denied, because nobody knows yet what is owned.
+    uncompared: Vec<Product>,
     /// The wall clock when this began: fills of before are in the first comparison.
     began_wall: TsNs,
     /// Waits between starts that fail.
@@ -197,7 +153,6 @@ impl Connector {
         Self {
             adapter,
             stage: Stage::Starting(0),
-            products,
             listings: Vec::new(),
             bound: Vec::new(),
             links: Links::new(&plan.instruments, plan.stale_after_ms),
@@ -227,6 +182,8 @@ impl Connector {
             compare_at: 0,
             compared_at: 0,
             compare_failures: 0,
+            uncompared: if plan.trades() { products.clone() } else { Vec::new() },
+            products,
             began_wall: parts.clock.now_ns(),
             starts: Backoff::default(),
             halted: None,
@@ -424,7 +381,7 @@ impl Connector {
             self.compare_at = now;
             self.clear();
             // Orders that this journal gave and does not know say that it is an older copy.
-            let trades = self.parts.plan.trade && self.parts.plan.credentials.is_some();
+            let trades = self.parts.plan.trades();
             for id in self.bound.clone().into_iter().filter(|_| trades) {
                 self.ask(Operation::OpenOrders(id), Purpose::Resting, now);
             }
@@ -505,39 +462,6 @@ impl Connector {
             }
         }
     }
-}
-
-/// The channels of these instruments: what is streamed of each, and the account of each product.
-pub(super) fn channels(
-    plan: &VenuePlan,
-    all: &[Instrument],
-    instruments: &[InstrumentId],
-) -> Vec<Channel> {
-    let mut channels = Vec::new();
-    let mut add = |instrument, kind| {
-        let id = channels.len() as u32;
-        channels.push(Channel { id, instrument, kind, detail: 0 });
-    };
-    for instrument in instruments {
-        let wanted = [
-            (plan.streams.quotes, ChannelKind::Quotes),
-            (plan.streams.depth, ChannelKind::Depth),
-            (plan.streams.trades, ChannelKind::Trades),
-        ];
-        for (_, kind) in wanted.into_iter().filter(|(wanted, _)| *wanted) {
-            add(*instrument, kind);
-        }
-    }
-    // One account channel a product: fills of all its markets come over it.
-    let mut told = Vec::new();
-    for instrument in instruments.iter().filter(|_| plan.credentials.is_some()) {
-        let product = all[*instrument as usize].product;
-        if !told.contains(&product) {
-            told.push(product);
-            add(*instrument, ChannelKind::Account);
-        }
-    }
-    channels
 }
 
 fn stamp(instrument: InstrumentId, ts_event: TsNs, now: TsNs) -> Stamp {

@@ -77,7 +77,7 @@ impl Connector {
                     aggressor: convert::aggressor(print.aggressor),
                     trade_id: print.trade_id,
                 };
-                self.publish(Event::Trade(trade));
+                self.publish_market(Event::Trade(trade));
             }
             Said::Levels { instrument, .. } => self.unbelievable(instrument, "levels"),
             Said::Trade(print) => self.unbelievable(print.instrument, "a trade"),
@@ -216,7 +216,7 @@ impl Connector {
     }
 
     pub(super) fn speaks(&mut self, instrument: InstrumentId, now: TsNs) {
-        if self.links.spoke(instrument, now) {
+        if self.uncompared.is_empty() && self.links.spoke(instrument, now) {
             self.feed(instrument, FeedState::Live, now);
         }
     }
@@ -232,15 +232,22 @@ impl Connector {
         if !self.is_ours(instrument) || touch.bid <= 0 || touch.ask <= touch.bid || !sizes {
             return self.unbelievable(instrument, "a quote");
         }
-        self.speaks(instrument, now);
         let Touch { bid, ask, bid_qty, ask_qty } = touch;
         self.tracker.fees.quoted(instrument, bid, ask);
+        self.speaks(instrument, now);
         let at = stamp(instrument, ts_event, now);
-        self.publish(Event::Quote(Quote { at, bid, ask, bid_qty, ask_qty }));
+        self.publish_market(Event::Quote(Quote { at, bid, ask, bid_qty, ask_qty }));
     }
 
     pub(super) fn feed(&mut self, instrument: InstrumentId, state: FeedState, now: TsNs) {
         self.publish(Event::Feed(FeedStatus { at: stamp(instrument, now, now), state }));
+    }
+
+    /// Prices leave once it is known what is owned.
+    fn publish_market(&mut self, event: Event) {
+        if self.uncompared.is_empty() {
+            self.publish(event);
+        }
     }
 
     /// Waits while the pump is behind: then the sockets are read more slowly, and nothing is dropped.
