@@ -139,6 +139,7 @@ impl Stage {
         let plan = Plan {
             state_dir: dir.join("state"),
             disk_free_min: 0,
+            degraded: false,
             folders: vec![plugins],
             settle_ms: 1,
             rescan_ms: 200,

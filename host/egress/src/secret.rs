@@ -60,6 +60,17 @@ pub enum SecretError {
         /// Its permission bits.
         mode: u32,
     },
+    /// Somebody else decides what stands in it.
+    #[error(
+        "{}: the file belongs to user {owner}, who could exchange the credentials; run `chown` on it",
+        .path.display()
+    )]
+    Owner {
+        /// Which.
+        path: PathBuf,
+        /// Whose it is.
+        owner: u32,
+    },
     /// It does not say what slots say.
     #[error("{}: {place}: {reason}; {fix}", .path.display())]
     Form {
@@ -151,7 +162,11 @@ impl Slots {
         // The mode of the very file that is read, not of whatever the name means a moment later.
         let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
         let file = rustix::fs::open(path, flags, Mode::empty()).map_err(|e| read(e.into()))?;
-        let mode = rustix::fs::fstat(&file).map_err(|e| read(e.into()))?.st_mode & 0o777;
+        let found = rustix::fs::fstat(&file).map_err(|e| read(e.into()))?;
+        if found.st_uid != 0 && found.st_uid != rustix::process::geteuid().as_raw() {
+            return Err(SecretError::Owner { path: path.to_owned(), owner: found.st_uid });
+        }
+        let mode = found.st_mode & 0o777;
         if mode & refused != 0 {
             return Err(SecretError::Open { path: path.to_owned(), mode });
         }
@@ -312,6 +327,13 @@ pub(crate) mod tests {
                 told.contains(&format!("mode {mode:03o}")) && told.contains("chmod 600"),
                 "{told}"
             );
+        }
+        let (_folder, path) = file(GOOD, 0o600);
+        // Only root can give a file away; elsewhere there is nothing to try.
+        if rustix::process::geteuid().is_root() {
+            std::os::unix::fs::chown(&path, Some(4_711), None).unwrap();
+            let told = Slots::from_file(&path).unwrap_err().to_string();
+            assert!(told.contains("belongs to user 4711"), "{told}");
         }
         let (folder, path) = file(GOOD, 0o600);
         assert_eq!(Slots::from_file(&path).unwrap().names().count(), 1);

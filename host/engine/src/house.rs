@@ -34,8 +34,10 @@ use crate::market::FeedError;
 use crate::plan::Plan;
 use crate::pump::{PumpGauge, Stream};
 use crate::recover::{Recovered, Stores, close, open_state, stream_id, told};
+use crate::repeats::Repeats;
 use crate::starting::{Started, start_lanes};
 use crate::summary::{Summary, sum_up};
+use crate::troubles::Troubles;
 use crate::venue::{Running, Start, WireError, Wiring};
 
 /// Notices under way to whoever started the run.
@@ -107,6 +109,7 @@ pub struct House {
     ending: Ending,
     runtime: Runtime,
     notices: Notices,
+    troubles: Arc<Troubles>,
     audit: Option<AuditWriter>,
     clock: WallClock,
     // Released last: another daemon may start once it is gone.
@@ -122,10 +125,12 @@ impl House {
         let (clock, pump) = (edges.clock.clone(), Arc::new(OnceLock::new()));
         let notices = Notices::new(clock.clone(), pump.clone());
         let (heard, _) = notices.subscribe("the screen", SCREEN_NOTICES_MAX);
+        let troubles = Arc::new(Troubles::default());
+        notices.add(troubles.clone());
         let audit = AuditQueue::open(&notices);
         let (runtime, ending) = (Runtime::start()?, Ending::default());
         let folder = open_state(&plan, &notices)?;
-        let mut stores = Stores::open(folder.as_ref(), &notices)?;
+        let mut stores = Stores::open(folder.as_ref(), plan.degraded, &notices)?;
         let audit = audit.write(stores.audit.take(), &notices)?;
         let resolved = stores.identify(plan, &notices)?;
         let doubted = resolved.conflicts.iter().map(|of| of.number).collect();
@@ -216,6 +221,7 @@ impl House {
             upkeep: Upkeep::new(plan.disk_free_min, &clock),
             finishing: None,
             hurried: false,
+            unwritten: Repeats::default(),
         };
         let thread = std::thread::Builder::new().name("control".into());
         let control = thread.spawn(move || control.run())?;
@@ -241,6 +247,7 @@ impl House {
             ending,
             runtime,
             notices,
+            troubles,
             audit,
             clock,
             folder,
@@ -278,6 +285,11 @@ impl House {
     /// Asks and changes the running engine, from any thread.
     pub fn handle(&self) -> EngineHandle {
         EngineHandle::new(self.own.clone())
+    }
+
+    /// Has an event of the process told with all others.
+    pub fn tell(&self, event: RunEvent) {
+        self.notices.publish(Notice::of(event));
     }
 
     /// Asks the run to end; [`Self::end`] waits for it.
@@ -324,7 +336,8 @@ impl House {
             self.notices.publish(Notice::of(StateEvent::NotClosed { why }));
         }
         let slots = slots.iter().map(|slot| sum_up(slot, &hashes)).collect();
-        Summary { events, slots, feeds, utilities }
+        let summary = Summary { events, slots, feeds, utilities, troubles: Vec::new() };
+        summary.find_troubles(self.troubles.told())
     }
 }
 

@@ -27,10 +27,12 @@ mod owned;
 mod plan;
 mod pump;
 mod recover;
+mod repeats;
 #[doc(hidden)]
 pub mod rig;
 mod starting;
 mod summary;
+mod troubles;
 mod tryout;
 mod venue;
 mod wanted;

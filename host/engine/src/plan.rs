@@ -28,6 +28,8 @@ pub struct Plan {
     pub state_dir: PathBuf,
     /// Free bytes on its disk below which that is said.
     pub disk_free_min: u64,
+    /// Start although journal or ledger take no writes: plugins run, and no order is sent.
+    pub degraded: bool,
     /// Watched folders, the first one first in precedence.
     pub folders: Vec<PathBuf>,
     /// How long a file must rest before it is read.
@@ -216,6 +218,7 @@ impl Plan {
         Self {
             state_dir: PathBuf::new(),
             disk_free_min: 0,
+            degraded: false,
             folders: Vec::new(),
             settle_ms: 0,
             rescan_ms: 1_000,

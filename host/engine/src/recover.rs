@@ -55,8 +55,6 @@ pub fn verify(journal: &Journal, ledger: &Ledger) -> Result<Verified, StoreError
     }
     // What goes on where it was lacks nothing.
     let (journal, truth) = UnderWay::find(&journal, &truth).without(&journal, &truth);
-    // What goes on where it was lacks nothing.
-    let (journal, truth) = UnderWay::find(&journal, &truth).without(&journal, &truth);
     let repairs = reconcile(&journal, &truth);
     let disputed = repairs.disputed.iter();
     contradictions.extend(disputed.map(|id| format!("order {id}: journal and venue contradict")));
@@ -82,7 +80,9 @@ pub fn verify(journal: &Journal, ledger: &Ledger) -> Result<Verified, StoreError
 pub(crate) fn open_state(plan: &Plan, notices: &Notices) -> Result<Option<Folder>, HouseError> {
     match Folder::open(&plan.state_dir) {
         Ok(folder) => Ok(Some(folder)),
-        Err(error @ StoreError::InUse { .. }) => Err(HouseError::State(error)),
+        Err(error) if !plan.degraded || matches!(error, StoreError::InUse { .. }) => {
+            Err(HouseError::State(error))
+        }
         Err(error) => {
             let event = RunEvent::StateMissing { why: crate::intake::chain(&error) };
             notices.publish(Notice::of(event).place(plan.state_dir.display()));
@@ -141,12 +141,27 @@ impl Stores {
         Ok(())
     }
 
-    pub(crate) fn open(folder: Option<&Folder>, notices: &Notices) -> Result<Self, HouseError> {
+    /// Opens what the folder has. Without journal or ledger no order is sent, so such a run is refused
+    /// unless it is wished for.
+    pub(crate) fn open(
+        folder: Option<&Folder>,
+        degraded: bool,
+        notices: &Notices,
+    ) -> Result<Self, HouseError> {
         let Some(folder) = folder else {
             return Ok(Self::default());
         };
-        let journal = told(folder.journal(), "journal", notices).map(Arc::new);
-        let ledger = told(folder.ledger(), "venue ledger", notices).map(Arc::new);
+        let (journal, ledger) = match degraded {
+            true => (
+                told(folder.journal(), "journal", notices),
+                told(folder.ledger(), "venue ledger", notices),
+            ),
+            false => (
+                Some(folder.journal().map_err(HouseError::State)?),
+                Some(folder.ledger().map_err(HouseError::State)?),
+            ),
+        };
+        let (journal, ledger) = (journal.map(Arc::new), ledger.map(Arc::new));
         let records = Records {
             journal: journal.clone(),
             ledger: ledger.clone(),

@@ -22,6 +22,27 @@ pub struct Summary {
     pub feeds: Vec<FeedSummary>,
     /// What heard of it all.
     pub utilities: Vec<UtilitySummary>,
+    /// What did not go as it was configured to, and is left: one sentence each. Empty where all is well.
+    pub troubles: Vec<String>,
+}
+
+impl Summary {
+    /// Adds what `told` says went wrong to what the parts themselves show.
+    pub(crate) fn find_troubles(self, told: Vec<String>) -> Self {
+        let bad = |state: &str| ["quarantined", "backoff", "waiting"].contains(&state);
+        let line = |kind: &str, name: &str, state: &str, why: &str| {
+            let why = if why.is_empty() { String::new() } else { format!(": {why}") };
+            format!("{kind} {name} ended {state}{why}")
+        };
+        let slots = self.slots.iter().filter(|of| bad(of.state));
+        let slots = slots.map(|of| line("slot", &of.name, of.state, &of.why));
+        let feeds = self.feeds.iter().filter(|of| bad(of.state));
+        let feeds = feeds.map(|of| line("feed", &of.name, of.state, ""));
+        let utilities = self.utilities.iter().filter(|of| bad(of.state));
+        let utilities = utilities.map(|of| line("utility", &of.name, of.state, ""));
+        let troubles = told.into_iter().chain(slots).chain(feeds).chain(utilities).collect();
+        Self { troubles, ..self }
+    }
 }
 
 /// How a slot ended.

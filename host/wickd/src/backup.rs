@@ -9,6 +9,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde_json::json;
 use wickd_store::Folder;
 
+use crate::check::shown;
 use crate::cli::StatePath;
 use crate::exit::{Exit, Failure};
 use crate::terminal::Terminal;
@@ -19,7 +20,7 @@ pub(crate) fn backup(terminal: &Terminal, to: &Path, state: StatePath) -> Result
     let bytes = folder.copy_to(to)?;
     match terminal.json {
         true => terminal.line("copied", &json!({ "to": to, "bytes": bytes })),
-        false => terminal.page(&format!("{} bytes of state are in {}\n", bytes, to.display())),
+        false => terminal.page(&format!("{} bytes of state are in {}\n", bytes, shown(to))),
     }
     Ok(Exit::Ok)
 }
@@ -40,7 +41,7 @@ pub(crate) fn restore(terminal: &Terminal, from: &Path, state: StatePath) -> Res
             "{bytes} bytes of state are back; what was there is in {}\nThe next run has an epoch of its \
              own, so no order id comes twice. What was traded since the copy was made it does not know: \
              hold positions and orders against the venue's.\n",
-            aside.display()
+            shown(&aside)
         )),
     }
     Ok(Exit::Ok)

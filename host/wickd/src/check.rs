@@ -25,6 +25,8 @@ use crate::terminal::{Look, Terminal};
 
 /// Longest text of limits on a command line: a line for each limit there is.
 const LIMITS_BYTES_MAX: usize = 4 << 10;
+/// Most components of a configuration's folders that are tried; a check of more takes minutes.
+const FILES_MAX: usize = 256;
 /// Longest file name shown.
 const NAME_BYTES_MAX: usize = 4_096;
 
@@ -93,10 +95,16 @@ impl Bench {
     /// configuration may bring.
     fn admit(&self, file: &Path) -> Result<(Plugin, Cost, Vec<Issue>), Box<Refusal>> {
         let (plugin, cost) = self.admission.admit(file, 0)?;
+        let wishes = self.try_places(&plugin)?;
+        Ok((plugin, cost, wishes))
+    }
+
+    /// Starts it in each of its places.
+    fn try_places(&self, plugin: &Plugin) -> Result<Vec<Issue>, Box<Refusal>> {
         let mut wishes = Vec::new();
-        for place in self.places(&plugin) {
+        for place in self.places(plugin) {
             let Place { name, settings, limits, instruments } = &place;
-            let issues = try_plugin(&self.runtime, &plugin, limits, settings, instruments);
+            let issues = try_plugin(&self.runtime, plugin, limits, settings, instruments);
             let of = name.as_ref().map_or_else(String::new, |name| format!("`{name}`: "));
             let refuse = |step, reason: &str, fix: String| {
                 Box::new(Refusal { step, reason: format!("{of}{reason}"), fix })
@@ -110,7 +118,7 @@ impl Bench {
                 }
             }
         }
-        Ok((plugin, cost, wishes))
+        Ok(wishes)
     }
 
     /// The places of the configuration that name the plugin; a sample where there is none.
@@ -148,6 +156,49 @@ impl Bench {
     }
 }
 
+/// What plugins in the folders of a configuration have against the places that name them: one sentence
+/// each. `told` hears of each file before it is read.
+pub(crate) fn against_places(
+    config: &Config,
+    told: impl Fn(&Path),
+) -> Result<Vec<String>, Failure> {
+    let (runtime, admission) = admission(config.plan.limits)?;
+    let (base, patch) = (config.plan.limits, LimitsPatch::default());
+    let bench = Bench { runtime, admission, config: Some(config.clone()), base, patch };
+    let mut against = Vec::new();
+    for file in components(&config.plan.folders) {
+        told(&file);
+        let why = |it: Box<Refusal>| format!("{}: {}; {}", shown(&file), it.reason, it.fix);
+        match bench.admission.admit(&file, 0) {
+            Ok((plugin, _)) if bench.places(&plugin).iter().any(|of| of.name.is_some()) => {
+                against.extend(bench.try_places(&plugin).err().map(why));
+            }
+            // Nobody names it.
+            Ok(_) => {}
+            Err(refusal) => against.push(why(refusal)),
+        }
+    }
+    Ok(against)
+}
+
+/// The components that a start would find, in the order of the folders.
+fn components(folders: &[PathBuf]) -> Vec<PathBuf> {
+    let mut all = Vec::new();
+    for folder in folders {
+        let Ok(entries) = folder.read_dir() else { continue };
+        let mut files: Vec<_> = entries
+            .flatten()
+            .filter(|entry| !entry.file_name().as_encoded_bytes().starts_with(b"."))
+            .map(|entry| entry.path())
+            .filter(|path| path.extension().is_some_and(|of| of == "wasm") && path.is_file())
+            .collect();
+        files.sort();
+        all.extend(files);
+    }
+    all.truncate(FILES_MAX);
+    all
+}
+
 /// The limits of the command line.
 fn limits(words: &[String]) -> Result<LimitsPatch, Failure> {
     let wrong = |word: &str, why: &str| {
@@ -176,7 +227,8 @@ fn listed(issues: &[Issue]) -> String {
     issues.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
-fn shown(file: &Path) -> String {
+/// A file's name for people: whoever chose it may have put anything into it.
+pub(crate) fn shown(file: &Path) -> String {
     printable(file.as_os_str().as_encoded_bytes(), NAME_BYTES_MAX)
 }
 

@@ -63,7 +63,7 @@ pub(crate) enum Color {
 #[derive(Subcommand, Debug)]
 pub(crate) enum Command {
     /// Run the daemon until its feeds end or a signal comes
-    Run(ConfigPath),
+    Run(RunArgs),
     /// See it work: three strategies, a swap, a hostile plugin, on recorded BTC-USDT
     Demo {
         /// Folder with the example plugins, as `.ci/guests` builds them
@@ -161,6 +161,17 @@ pub(crate) struct ConfigPath {
     /// The configuration
     #[arg(long, short, default_value = "wickd.yaml", env = "WICKD_CONFIG")]
     pub(crate) config: PathBuf,
+}
+
+/// What to run, and how.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct RunArgs {
+    #[command(flatten)]
+    /// The configuration.
+    pub(crate) config: ConfigPath,
+    /// Start even where nothing can be written down: plugins run, and no order is sent
+    #[arg(long)]
+    pub(crate) degraded: bool,
 }
 
 /// Work with the configuration.

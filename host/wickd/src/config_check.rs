@@ -1,17 +1,23 @@
 //! `wickd config check`: whether a configuration can be run, without running it.
 //!
-//! Comes in: a configuration file. Goes out: its faults, or what it comes to. The heads of the data
-//! files are read. Deliberately absent: plugins; their parameters are checked when they are there.
+//! Comes in: a configuration file. Goes out: its faults, or what it comes to. The heads of the data files
+//! are read, credentials opened, and plugins that are there are configured as their places say. Deliberately
+//! absent: events, and any way out.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 use wickd_engine::market::{FeedKind, FeedPlan, FloatNoise, Market, OnBrokenRow, Speed, TimeUnit};
-use wickd_engine::{HouseError, Plan, PluginFeedPlan, Post, RestartPlan, SlotPlan, UtilityPlan};
-use wickd_model::InstrumentId;
+use wickd_engine::{
+    Credentials, HouseError, Plan, PluginFeedPlan, Post, RestartPlan, SlotPlan, UtilityPlan,
+    VenuePlan,
+};
+use wickd_model::{CASH_SCALE, Cash, InstrumentId, LossStops, print_scaled};
 use wickd_policy::acceptance::Accept;
-use wickd_policy::net::Enforcement;
+use wickd_policy::net::{Enforcement, Grants};
+use wickd_policy::yaml::Problem;
 
+use crate::check::{self, shown};
 use crate::config::Config;
 use crate::exit::{Exit, Failure};
 use crate::figures::count;
@@ -22,6 +28,24 @@ pub(crate) fn check(terminal: &Terminal, path: &Path) -> Result<Exit, Failure> {
     let config = Config::load(path)?;
     let plan = &config.plan;
     Market::open(plan.feeds.clone()).map_err(HouseError::Feed)?;
+    for venue in &plan.venues {
+        venue.try_credentials(&plan.credentials).map_err(HouseError::Venue)?;
+    }
+    folders_are_there(&config)?;
+    let against = check::against_places(&config, |file| {
+        if !terminal.json {
+            terminal.tell(&format!("trying {}", shown(file)));
+        }
+    })?;
+    if !against.is_empty() {
+        let text = match against.len() {
+            1 => "a plugin would not run as configured".to_owned(),
+            more => format!("{more} plugins would not run as configured"),
+        };
+        let failure = Failure::new(Exit::BadConfig, text);
+        let hint = "mend the `config:`, `limits:` or file named above";
+        return Err(Failure { causes: against, ..failure }.hint(hint));
+    }
     if terminal.json {
         terminal.line("config", &resolved(plan));
         return Ok(Exit::Ok);
@@ -32,7 +56,7 @@ pub(crate) fn check(terminal: &Terminal, path: &Path) -> Result<Exit, Failure> {
         count(plan.slots.len() as u64, "slot"),
         count(plan.lanes.into(), "lane"),
     ];
-    terminal.page(&format!("ok  {}: {}\n", config.path().display(), parts.join(", ")));
+    terminal.page(&format!("ok  {}: {}\n", shown(config.path()), parts.join(", ")));
     for slot in &plan.slots {
         let (name, plugin, range) = (&slot.name, &slot.plugin, &slot.range);
         terminal.page(&format!(
@@ -49,10 +73,25 @@ pub(crate) fn check(terminal: &Terminal, path: &Path) -> Result<Exit, Failure> {
         let Post { name, plugin, range, .. } = &utility.post;
         terminal.page(&format!("    {name:<16} {plugin} {range}  listens\n"));
     }
-    let folders: Vec<_> = plan.folders.iter().map(|of| of.display().to_string()).collect();
+    let folders: Vec<_> = plan.folders.iter().map(|of| shown(of)).collect();
     terminal.page(&format!("    plugins from     {}\n", folders.join(", ")));
-    terminal.page(&format!("    state in         {}\n", plan.state_dir.display()));
+    terminal.page(&format!("    state in         {}\n", shown(&plan.state_dir)));
     Ok(Exit::Ok)
+}
+
+/// Folders that the configuration names are there; those that stand for themselves may be missing.
+fn folders_are_there(config: &Config) -> Result<(), Failure> {
+    let missing = |(place, folder): (usize, &PathBuf)| {
+        let place = config.folder_place(place)?;
+        let (is_there, told) = match folder.metadata() {
+            Ok(found) => (found.is_dir(), "is no folder".to_owned()),
+            Err(error) => (false, error.to_string()),
+        };
+        let reason = format!("`{}`: {told}", shown(folder));
+        (!is_there).then(|| Problem::new(&place, reason, "make it, or mend its name"))
+    };
+    let problems: Vec<_> = config.plan.folders.iter().enumerate().filter_map(missing).collect();
+    if problems.is_empty() { Ok(()) } else { Err(config.wrong(problems).into()) }
 }
 
 fn symbols(of: &[InstrumentId], plan: &Plan) -> String {
@@ -73,7 +112,15 @@ fn resolved(plan: &Plan) -> Value {
             Speed::Max => json!("max"),
             Speed::Times(times) => json!(times),
         },
+        "disk_free_min_mb": plan.disk_free_min >> 20,
         "limits": plan.limits,
+        "credentials": match &plan.credentials {
+            Credentials::None => Value::Null,
+            Credentials::File(path) => json!(path),
+            Credentials::Systemd(_) => json!("systemd"),
+        },
+        "venues": plan.venues.iter().map(|of| venue(of, plan)).collect::<serde_json::Map<_, _>>(),
+        "retired": plan.retired,
         "instruments": plan.instruments,
         "feeds": (plan.feeds.iter().map(feed))
             .chain(plan.plugin_feeds.iter().map(|of| plugin_feed(of, plan)))
@@ -85,6 +132,7 @@ fn resolved(plan: &Plan) -> Value {
             "seed": plan.paper.seed,
             "funds": plan.paper.funds,
             "live_orders_max": plan.paper.live_orders_max,
+            "risk": losses(&plan.paper_losses),
         },
         "utilities": plan.utilities.iter().map(|of| utility(of, plan)).collect::<Vec<_>>(),
         "strategies": plan.slots.iter().map(|of| slot(of, plan)).collect::<Vec<_>>(),
@@ -120,6 +168,57 @@ fn feed(feed: &FeedPlan) -> Value {
     json!({ "name": feed.name, "stale_after_ms": feed.stale_after_ms, "from": kind })
 }
 
+/// A venue without anything that is secret.
+fn venue(of: &VenuePlan, plan: &Plan) -> (String, Value) {
+    let settings = of.settings.iter().map(|of| (of.key.clone(), json!(of.value)));
+    let endpoints =
+        of.endpoints.iter().map(|of| (of.name.clone(), json!(format!("{}{}", of.origin, of.base))));
+    let streams =
+        [("quotes", of.streams.quotes), ("depth", of.streams.depth), ("trades", of.streams.trades)];
+    let value = json!({
+        "plugin": of.plugin,
+        "range": of.range.to_string(),
+        "accept": accept(&of.accept),
+        "config": settings.collect::<serde_json::Map<_, _>>(),
+        "credentials": of.credentials,
+        "trade": of.trade,
+        "risk": losses(&of.losses),
+        "open_orders_max": of.open_orders_max,
+        "endpoints": endpoints.collect::<serde_json::Map<_, _>>(),
+        "network": network(&of.network),
+        "network_mode": network_mode(&of.network),
+        "streams": streams.iter().filter(|of| of.1).map(|of| of.0).collect::<Vec<_>>(),
+        "stale_after_ms": of.stale_after_ms,
+        "recv_window_ms": of.recv_window_ms,
+        "read_lag_ms": of.read_lag_ms,
+        "instruments": of.instruments.iter()
+            .filter_map(|id| plan.instruments.get(*id as usize))
+            .map(|of| &of.symbol)
+            .collect::<Vec<_>>(),
+    });
+    (of.name.clone(), value)
+}
+
+fn network(of: &Grants) -> Vec<String> {
+    of.lines.iter().map(ToString::to_string).collect()
+}
+
+fn network_mode(of: &Grants) -> &'static str {
+    match of.enforcement {
+        Enforcement::Enforce => "enforce",
+        Enforcement::Count => "count",
+    }
+}
+
+fn losses(of: &LossStops) -> Value {
+    let amount = |of: Option<Cash>| of.map(|of| print_scaled(of, CASH_SCALE));
+    json!({
+        "loss_max": amount(of.loss_max),
+        "drawdown_max": amount(of.drawdown_max),
+        "loss_day_max": amount(of.loss_day_max),
+    })
+}
+
 fn plugin_feed(of: &PluginFeedPlan, plan: &Plan) -> Value {
     let mut value = post(&of.post, plan);
     value["instruments"] = json!(of.instruments);
@@ -144,11 +243,8 @@ fn post(of: &Post, plan: &Plan) -> Value {
         "range": of.range.to_string(),
         "accept": accept(&of.accept),
         "config": settings.collect::<serde_json::Map<_, _>>(),
-        "network": of.network.lines.iter().map(ToString::to_string).collect::<Vec<_>>(),
-        "network_mode": match of.network.enforcement {
-            Enforcement::Enforce => "enforce",
-            Enforcement::Count => "count",
-        },
+        "network": network(&of.network),
+        "network_mode": network_mode(&of.network),
         "limits": of.limits.over(plan.limits.for_io()),
         "restart": restart(&of.restart),
     })

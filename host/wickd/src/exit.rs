@@ -9,9 +9,13 @@ use std::process::ExitCode;
 
 use serde::Serialize;
 use wickd_engine::HouseError;
+use wickd_model::printable;
 use wickd_store::StoreError;
 
 use crate::config::{ConfigError, ConfigProblem};
+
+/// Longest sentence of a failure: one with a path of the greatest length in it.
+const TEXT_BYTES_MAX: usize = 8 << 10;
 
 /// Every way a command ends. The numbers are stable; from 64 on they are those of `sysexits.h`
 /// where it has a fitting one.
@@ -33,6 +37,8 @@ pub(crate) enum Exit {
     NotRunning = 68,
     /// A venue did not do what it was asked.
     VenueFailed = 69,
+    /// It ran and ended in order, and something of it did not go as it was configured to.
+    Troubled = 70,
     /// The system does not allow what every run needs.
     UnfitSystem = 71,
     /// Something cannot be written.
@@ -48,7 +54,7 @@ pub(crate) enum Exit {
 }
 
 /// Code, its number, and what it means, for `--help`.
-const TABLE: [(Exit, &str, &str); 14] = [
+const TABLE: [(Exit, &str, &str); 15] = [
     (Exit::Ok, "ok", "it did what was asked; also when the reader of its output went away"),
     (Exit::Unexpected, "unexpected", "something nobody foresaw"),
     (Exit::Usage, "usage", "the command line is wrong"),
@@ -57,6 +63,7 @@ const TABLE: [(Exit, &str, &str); 14] = [
     (Exit::NoInput, "no-input", "a file or folder on the command line is not there"),
     (Exit::NotRunning, "not-running", "no wickd runs on that state folder"),
     (Exit::VenueFailed, "venue-failed", "a venue did not do what it was asked"),
+    (Exit::Troubled, "troubled", "the run ended with a broken feed, a failed slot or orders left"),
     (Exit::UnfitSystem, "unfit-system", "the system forbids what every run needs"),
     (Exit::CannotWrite, "cannot-write", "something cannot be written"),
     (Exit::Damaged, "damaged", "the state cannot be read back, or contradicts the venue"),
@@ -104,7 +111,7 @@ pub(crate) struct Failure {
 impl Failure {
     /// A failure without a cause.
     pub(crate) fn new(exit: Exit, text: impl Into<String>) -> Self {
-        Self { exit, text: text.into(), causes: Vec::new(), hint: None, problems: Vec::new() }
+        Self { exit, text: clean(text), causes: Vec::new(), hint: None, problems: Vec::new() }
     }
 
     /// A failure behind which `error` stands.
@@ -114,7 +121,7 @@ impl Failure {
 
     /// With what would mend it.
     pub(crate) fn hint(self, hint: impl Into<String>) -> Self {
-        Self { hint: Some(hint.into()), ..self }
+        Self { hint: Some(clean(hint)), ..self }
     }
 
     /// As one JSON object.
@@ -143,11 +150,16 @@ impl Failure {
     }
 }
 
+/// Names of files stand in what is told, and whoever chose one may have put anything into it.
+fn clean(text: impl Into<String>) -> String {
+    printable(text.into().as_bytes(), TEXT_BYTES_MAX)
+}
+
 fn chain(error: &dyn Error) -> Vec<String> {
-    let mut causes = vec![error.to_string()];
+    let mut causes = vec![clean(error.to_string())];
     let mut source = error.source();
     while let Some(error) = source {
-        causes.push(error.to_string());
+        causes.push(clean(error.to_string()));
         source = error.source();
     }
     causes
@@ -194,8 +206,12 @@ impl From<HouseError> for Failure {
             HouseError::State(source) => {
                 let under = Failure::from(source);
                 let causes = [vec![under.text], under.causes].concat();
-                Failure { text, causes, ..Failure::new(under.exit, "") }
-                    .hint(under.hint.unwrap_or_default())
+                let hint = under.hint.unwrap_or_default();
+                let hint = match under.exit {
+                    Exit::InUse => hint,
+                    _ => format!("{hint}; `--degraded` starts without orders"),
+                };
+                Failure { text, causes, ..Failure::new(under.exit, "") }.hint(hint)
             }
             HouseError::Recover(source) => Failure::of(Exit::Damaged, text, &source)
                 .hint("look with `wickd journal verify`; no order is sent until it is settled"),

@@ -24,6 +24,7 @@ mod positions;
 mod printer;
 mod run;
 mod screen;
+mod signals;
 mod status;
 mod summary;
 mod terminal;
@@ -61,7 +62,7 @@ fn main() -> ExitCode {
 
 fn command(command: Command, terminal: &Terminal) -> Result<Exit, Failure> {
     match command {
-        Command::Run(path) => run::run(terminal, &path.config),
+        Command::Run(args) => run::run(terminal, &args),
         Command::Demo { plugins, guests, state, speed, live_like, venue } => {
             let (plugins, guests, state) = (&plugins, &guests, state.as_deref());
             let stage = Stage { plugins, guests, state, speed };

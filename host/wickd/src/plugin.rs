@@ -21,7 +21,7 @@ use crate::terminal::{COLUMNS, Terminal};
 pub(crate) fn show(terminal: &Terminal, file: &Path) -> Result<Exit, Failure> {
     let refused = |refusal: Box<Refusal>| {
         let Refusal { step, reason, fix } = *refusal;
-        let text = format!("{} is refused at step `{step}`", file.display());
+        let text = format!("{} is refused at step `{step}`", check::shown(file));
         Failure { causes: vec![reason], ..Failure::new(Exit::BadPlugin, text) }.hint(fix)
     };
     let (plugin, _) = check::admission(Limits::default())?.1.admit(file, 0).map_err(refused)?;

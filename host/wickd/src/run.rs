@@ -1,27 +1,26 @@
 //! `wickd run`: from a configuration to the end of the run.
 //!
 //! Comes in: a configuration file. Goes out: notices while it runs, a summary at its end. It ends by
-//! itself when every feed has, or at SIGTERM or SIGINT; a second signal ends it at once. Deliberately
+//! itself when every feed has, or at a signal. Deliberately
 //! absent: the demo's plot, which rides on the same loop.
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
 
-use signal_hook::consts::{SIGINT, SIGTERM};
-use signal_hook::flag;
-use wickd_engine::events::Subscription;
+use wickd_engine::events::{RunEvent, Subscription};
 use wickd_engine::market::FeedKind;
 use wickd_engine::{Edges, House, Notice, Plan, Summary};
 
 use crate::api::Server;
+use crate::cli::RunArgs;
 use crate::config::Config;
 use crate::exit::{Exit, Failure};
 use crate::printer;
 use crate::screen::{REDRAW, Screen};
+use crate::signals::{Asked, Signals};
 use crate::summary;
 use crate::terminal::Terminal;
 
@@ -32,41 +31,21 @@ const COUNTED_BYTES_MAX: u64 = 64 << 20;
 const BROKEN_END: Duration = Duration::from_secs(3);
 
 /// Runs the daemon.
-pub(crate) fn run(terminal: &Terminal, path: &Path) -> Result<Exit, Failure> {
-    let config = Config::load(path)?;
-    let stop = Stop::listen()?;
+pub(crate) fn run(terminal: &Terminal, args: &RunArgs) -> Result<Exit, Failure> {
+    let mut config = Config::load(&args.config.config)?;
+    config.plan.degraded = args.degraded;
+    let signals = Signals::listen()?;
     printer::start();
-    let summary = house(terminal, &config, &stop, |_, _| Ok(()))?.summary;
+    let summary = house(terminal, &config, &signals, |_, _| Ok(()))?.summary;
     summary::show(terminal, &summary);
     let state = config.plan.state_dir.display();
     let past = !config.plan.feeds.is_empty() && config.plan.plugin_feeds.is_empty();
-    if summary.events == 0 && past && !stop.is_wished() {
+    if summary.events == 0 && past && !signals.end_is_wished() {
         terminal.tell(&format!(
             "hint: an earlier run heard these feeds to their end; remove {state} to start again"
         ));
     }
-    Ok(Exit::Ok)
-}
-
-/// The wish to end, as signals bring it.
-pub(crate) struct Stop(Arc<AtomicBool>);
-
-impl Stop {
-    /// From now on the first SIGTERM or SIGINT is a wish, the second an end.
-    pub(crate) fn listen() -> Result<Self, Failure> {
-        let wished = Arc::new(AtomicBool::new(false));
-        for signal in [SIGTERM, SIGINT] {
-            // In this order: the handler that ends the process finds the flag of an earlier signal.
-            flag::register_conditional_shutdown(signal, Exit::Interrupted as i32, wished.clone())
-                .and_then(|_| flag::register(signal, wished.clone()))
-                .map_err(|error| Failure::of(Exit::Unexpected, "cannot hear signals", &error))?;
-        }
-        Ok(Self(wished))
-    }
-
-    pub(crate) fn is_wished(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
-    }
+    Ok(if summary.troubles.is_empty() { Exit::Ok } else { Exit::Troubled })
 }
 
 /// A run that is over.
@@ -81,7 +60,7 @@ pub(crate) struct Over {
 pub(crate) fn house(
     terminal: &Terminal,
     config: &Config,
-    stop: &Stop,
+    signals: &Signals,
     mut each: impl FnMut(&House, Option<&Notice>) -> Result<(), Failure>,
 ) -> Result<Over, Failure> {
     let plan = read_by_child(config.plan.clone())?;
@@ -91,7 +70,7 @@ pub(crate) fn house(
     let server = Server::start(&config.plan.state_dir, house.handle());
     let server = server.map_err(|failure| terminal.fail(&failure)).ok();
     let mut screen = Screen::new(terminal, config, &house, events_in(&config.plan));
-    let outcome = watch(&house, &notices, stop, &mut screen, &mut each);
+    let outcome = watch(&house, &notices, config, signals, &mut screen, &mut each);
     let early = house.ended_early().map(|thread| ended_early(&thread));
     if early.is_some() {
         end_within(BROKEN_END);
@@ -128,7 +107,8 @@ fn end_within(wait: Duration) {
 fn watch(
     house: &House,
     notices: &Subscription,
-    stop: &Stop,
+    config: &Config,
+    signals: &Signals,
     screen: &mut Screen<'_>,
     each: &mut impl FnMut(&House, Option<&Notice>) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
@@ -150,12 +130,32 @@ fn watch(
             Err(RecvTimeoutError::Disconnected) => return Ok(()),
         }
         screen.refresh(house);
-        if stop.is_wished() && !stopping {
+        for asked in signals.asked() {
+            house.tell(answer(asked, config));
+        }
+        if signals.end_is_wished() && !stopping {
             stopping = true;
             house.stop();
         }
     }
     Ok(())
+}
+
+/// What there is to say to a signal that does not ask for the end.
+fn answer(asked: Asked, config: &Config) -> RunEvent {
+    match asked {
+        Asked::Nothing(signal) => RunEvent::SignalIgnored { signal },
+        Asked::Reload => match Config::load(&config.path) {
+            Ok(now) if now.text == config.text => RunEvent::ConfigUnchanged {},
+            Ok(_) => RunEvent::ConfigChanged {},
+            Err(error) => {
+                let failure = Failure::from(error);
+                let first = failure.problems.first().map(ToString::to_string);
+                let more = first.or(failure.causes.first().cloned()).unwrap_or_default();
+                RunEvent::ConfigWrong { why: format!("{}: {more}", failure.text) }
+            }
+        },
+    }
 }
 
 /// Components are read by this program as its own child.

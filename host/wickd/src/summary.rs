@@ -20,6 +20,9 @@ pub(crate) fn show(terminal: &Terminal, summary: &Summary) {
     if !summary.slots.is_empty() {
         page.push_str(&format!("{}\n", slots(&summary.slots)));
     }
+    for trouble in &summary.troubles {
+        page.push_str(&format!("trouble    {trouble}\n"));
+    }
     for part in [swaps(&summary.slots), contained(&summary.slots), tier(summary)] {
         page.push_str(&part);
     }

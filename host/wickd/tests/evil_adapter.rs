@@ -111,7 +111,7 @@ const TOLD: [(&str, &str, &str); 63] = [
     ("floods", "adapter-flood", "events"),
     ("lies", "market-data-refused", "a quote"),
     ("lies", "venue-order-foreign", "orders"),
-    ("fills", "fill-refused", "order"),
+    ("fills", "order-overfilled", "order"),
     ("bodies", "request-failed", "/gzip-bomb"),
     ("bodies", "request-failed", "/many-headers"),
     ("bodies", "request-failed", "/cut"),

@@ -99,7 +99,10 @@ fn a_slot_renamed_or_an_instrument_dropped_is_told_at_every_start_with_what_it_h
     for _ in 0..2 {
         let said = run(&stage);
         let retired = told(&said, "slot-retired");
-        assert!(retired[0].contains("it has 0.") && retired[0].contains(" ETH-USDT"), "{retired:?}");
+        assert!(
+            retired[0].contains("it has 0.") && retired[0].contains(" ETH-USDT"),
+            "{retired:?}"
+        );
     }
     configure(&stage, &[BTC], "tell", "");
     let said = run(&stage);

@@ -35,6 +35,7 @@ use crate::io::{BarEars, Worker};
 use crate::lane::{Finish, FromLane, ToLane, Waker};
 use crate::market::Speed;
 use crate::pump::{Pump, Stream, Tap, TapGauge};
+use crate::repeats::Repeats;
 use crate::venue::Ear;
 
 pub(crate) use acceptance::{Acceptance, Record as AcceptedRecord, resolve};
@@ -181,6 +182,8 @@ pub(crate) struct Control {
     pub(crate) finishing: Option<(u64, u64)>,
     /// Somebody waits for the end.
     pub(crate) hurried: bool,
+    /// The journal took no notes.
+    pub(crate) unwritten: Repeats,
 }
 
 impl Control {
@@ -387,9 +390,14 @@ impl Control {
 
     fn write(&self, records: &[Record]) {
         let Some(journal) = &self.records.journal else { return };
-        if let Err(error) = journal.append(records) {
-            let why = crate::intake::chain(&error);
-            self.publish(Notice::of(RunEvent::JournalFailed { why }));
+        match journal.append(records) {
+            Ok(_) => self.unwritten.over(),
+            Err(error) => {
+                if let Some(times) = self.unwritten.again() {
+                    let why = crate::intake::chain(&error);
+                    self.publish(Notice::of(RunEvent::JournalFailed { why, times }));
+                }
+            }
         }
     }
 

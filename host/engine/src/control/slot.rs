@@ -11,6 +11,7 @@ use wickd_policy::LimitsPatch;
 use crate::intake::Plugin;
 use crate::lane::{Accounts, Gauge, Saved};
 use crate::plan::{RestartPlan, SlotPlan};
+use crate::repeats::Repeats;
 
 /// How a slot is, for people.
 #[derive(Clone, Debug, Default, serde::Serialize)]
@@ -71,6 +72,8 @@ pub(crate) struct SlotControl {
     pub(crate) catch_ups: u32,
     /// Log lines the guest lost to its budget.
     pub(crate) log_dropped: u64,
+    /// Its state could not be written.
+    pub(crate) unsaved: Repeats,
     /// What it waits for, so that it is said once.
     pub(crate) waits_for: Option<String>,
     /// The input that was not there when it was to be seated.
@@ -134,6 +137,7 @@ impl SlotControl {
             restored: false,
             catch_ups: 0,
             log_dropped: 0,
+            unsaved: Repeats::default(),
             waits_for: None,
             misses: None,
             stopping: false,

@@ -69,6 +69,17 @@ impl Control {
         self.publish(Notice::of(event).slot(name));
     }
 
+    /// What a slot leaves at its venues as the run ends.
+    pub(super) fn left_open(&self, key: u32, open: usize, keeps: bool) {
+        let place = self.slot_place(key);
+        let name = place.map_or(UNASSIGNED, |place| self.slots[place].plan.name.as_str());
+        let event = match keeps {
+            true => OwnedEvent::OrdersKept { open },
+            false => OwnedEvent::OrdersLeft { open },
+        };
+        self.publish(Notice::of(event).slot(name));
+    }
+
     /// What is left, in the operator's words.
     fn left(&self, left: &Left) -> String {
         let Some(of) = self.instruments.get(left.instrument as usize) else { return String::new() };

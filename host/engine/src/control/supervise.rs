@@ -48,6 +48,7 @@ impl Control {
             FromLane::SlotStop(key, reached) => self.slot_stopped(key, reached),
             FromLane::AccountStop(stop) => self.account_stopped(&stop),
             FromLane::Closed(key, left) => self.closed(key, &left),
+            FromLane::LeftOpen { key, open, keeps } => self.left_open(key, open, keeps),
             FromLane::DayBegan(days) => self.day_began(&days),
             FromLane::Stopped(key) => self.stopped(key),
             FromLane::Log(key, lines, dropped) => self.logged(key, lines, dropped),
@@ -359,9 +360,17 @@ impl Control {
         slot.saved = Some(saved);
         let bytes_max = slot.plan.limits.over(self.limits).state_bytes;
         let put = SnapshotPut { slot: &slot.plan.name, snapshot: &snapshot, bytes_max };
-        if let Some(Err(error)) = self.records.snapshots.as_ref().map(|store| store.put(&[put])) {
-            let event = SlotEvent::SnapshotFailed { why: crate::intake::chain(&error) };
-            self.publish(Notice::of(event).slot(&self.slots[place].plan.name));
+        match self.records.snapshots.as_ref().map(|store| store.put(&[put])) {
+            Some(Err(error)) => {
+                let times = self.slots[place].unsaved.again();
+                if let Some(times) = times {
+                    let event =
+                        SlotEvent::SnapshotFailed { why: crate::intake::chain(&error), times };
+                    self.publish(Notice::of(event).slot(&self.slots[place].plan.name));
+                }
+            }
+            Some(Ok(_)) => self.slots[place].unsaved.over(),
+            None => {}
         }
     }
 

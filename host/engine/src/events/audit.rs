@@ -7,6 +7,7 @@ use wickd_store::{Audit, AuditEntry};
 
 use super::bus::End;
 use super::{Notice, Notices, RunEvent, Subscription};
+use crate::repeats::Repeats;
 
 /// Notices under way to the audit log.
 const WAITING_MAX: usize = 4096;
@@ -60,7 +61,7 @@ impl AuditWriter {
 }
 
 fn keep(audit: &Audit, subscription: &Subscription, notices: &Notices) {
-    let mut failures = 0_u64;
+    let failures = Repeats::default();
     while let Ok(first) = subscription.recv() {
         let more = subscription.try_iter().take(COMMIT_MAX - 1);
         let told = std::iter::once(first).chain(more);
@@ -70,12 +71,13 @@ fn keep(audit: &Audit, subscription: &Subscription, notices: &Notices) {
             continue;
         }
         if let Err(error) = audit.append(&entries) {
-            failures += 1;
             // What tells of it comes back over the queue and fails again: the doubling ends that.
-            if failures.is_power_of_two() {
+            if let Some(times) = failures.again() {
                 let why = crate::intake::chain(&error);
-                notices.publish(Notice::of(RunEvent::AuditFailed { why }));
+                notices.publish(Notice::of(RunEvent::AuditFailed { why, times }));
             }
+        } else {
+            failures.over();
         }
     }
 }

@@ -42,6 +42,14 @@ events! {
         ClosingEnded { left: String } = "closing-ended", [Error],
             format!("the host closes no further; left are {left}"),
             fix: "close it at the venue, or say `wickd close` once what refused is mended";
+        /// The run has ended, and orders stay at their venues, as the slot's policy says.
+        OrdersKept { open: usize } = "orders-kept", [Warn],
+            format!("{open} of its orders stay open at their venues, as `on_failure: keep` says"),
+            fix: "nothing to do; the next start asks for them";
+        /// The run has ended, and orders that were to be taken back may be open at their venues.
+        OrdersLeft { open: usize } = "orders-left", [Error],
+            format!("{open} of its orders may still be open: their venues have not confirmed the cancels"),
+            fix: "look at the venue's own page; the next start asks for them";
         /// No slot and no account has a loss stop.
         NoLossStop {} = "no-loss-stop", kept [Info],
             "no slot and no account has a loss stop: whatever is lost, trading goes on",

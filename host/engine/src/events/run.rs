@@ -56,14 +56,28 @@ events! {
             format!("the journal takes nothing any more, so no order is sent: {why}"),
             fix: "free the disk, then restart; ticks go on, positions are unchanged";
         /// The journal takes no notes about slots.
-        JournalFailed { why: String } = "journal-failed", [Error],
-            format!("the journal takes no notes: {why}"), fix: "free the disk, then restart";
+        JournalFailed { why: String, times: u64 } = "journal-failed", [Error],
+            format!("the journal takes no notes{}: {why}", crate::repeats::so_often(*times)), fix: "free the disk, then restart";
         /// The audit log takes nothing, so events are told and not kept.
-        AuditFailed { why: String } = "audit-failed", [Error],
-            format!("the audit log takes nothing: {why}"), fix: "free the disk, then restart";
+        AuditFailed { why: String, times: u64 } = "audit-failed", [Error],
+            format!("the audit log takes nothing{}: {why}", crate::repeats::so_often(*times)), fix: "free the disk, then restart";
         /// A subscriber read too slowly and lost notices.
         NoticesLost { lost: u64, subscriber: &'static str } = "notices-lost", [Warn],
             format!("{lost} notices were lost: their reader, {subscriber}, is slow");
+        /// SIGHUP came, and the configuration is the one that runs.
+        ConfigUnchanged {} = "config-unchanged", kept [Info],
+            "SIGHUP: the configuration is the one that runs";
+        /// SIGHUP came, and the configuration is another one, which is right.
+        ConfigChanged {} = "config-changed", [Warn],
+            "SIGHUP: the configuration has changed; it is right, and holds from the next start on",
+            fix: "restart wickd; plugins in the watched folders need neither a signal nor a restart";
+        /// SIGHUP came, and the configuration is wrong now.
+        ConfigWrong { why: String } = "config-wrong", [Error],
+            format!("SIGHUP: the configuration is wrong now, so the next start would fail: {why}"),
+            fix: "see `wickd config check`; wickd goes on with the one it has";
+        /// A signal came that wickd does nothing at.
+        SignalIgnored { signal: &'static str } = "signal-ignored", [Info],
+            format!("{signal} came, at which wickd does nothing; `wickd status` shows how it stands");
         /// The machine's clock was set.
         ClockJumped { way: &'static str, ms: u64 } = "clock-jumped", [Warn], format!(
                 "the machine's clock was set {way} by {ms} ms; times go on from the start of wickd"

@@ -110,8 +110,9 @@ events! {
         StateDamaged { why: String } = "state-damaged", [Warn],
             format!("a damaged state was set aside: {why}"), fix: "check the disk";
         /// A state could not be written.
-        SnapshotFailed { why: String } = "snapshot-failed", [Error],
-            format!("its state was not written: {why}"), fix: "free the disk";
+        SnapshotFailed { why: String, times: u64 } = "snapshot-failed", [Error],
+            format!("its state was not written{}: {why}", crate::repeats::so_often(*times)),
+            fix: "free the disk";
         /// A slot traded on paper and is to trade at a venue, or the other way round.
         Mixed { slot: u32, live: bool } = "slot-mixed", [Error], {
             let (was, is) = if *live { ("paper", "a venue") } else { ("a venue", "paper") };

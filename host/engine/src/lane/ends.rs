@@ -4,18 +4,23 @@
 //! A run that goes on where another ended must find the same prices, bars, timers and inputs as if
 //! there had been no end. Deliberately absent: names; the lane knows places only, and control the rest.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use wickd_model::{Event, Fault, InstrumentId};
+use wickd_model::{Event, Fault, InstrumentId, Reason};
 
 use super::Lane;
 use super::body::Loan;
-use super::message::{Finish, FromLane, Retired, Role, SavedBeside, SavedInput, ToLane};
+use super::message::{Finish, FromLane, OnFailure, Retired, Role, SavedBeside, SavedInput, ToLane};
 use super::node::NodeId;
 use super::share::Strike;
 
 /// Times the venue answers at the end of a run: far beyond what is ever under way.
 const ANSWER_ROUNDS_MAX: u32 = 4_096;
+/// How long venues may take to confirm what is taken back at the end. What is not confirmed by then is
+/// told, and asked for at the next start.
+const TAKE_BACK_WITHIN: Duration = Duration::from_millis(1_500);
+/// How often their answers are looked at meanwhile.
+const TAKE_BACK_LOOK: Duration = Duration::from_millis(1);
 
 impl Lane {
     /// The end: what is in the ring is handled, every slot says its last word, all is durable. Where
@@ -45,7 +50,9 @@ impl Lane {
         if !finish.resumes {
             self.venue_answers();
         }
+        self.take_back_at_venues();
         self.outbox.settle();
+        self.tell_open();
         // Said once what was decided in `stop` is durable: so it is a slot's last word.
         for place in 0..self.slots.len() {
             self.reports.push(FromLane::Stopped(self.slots[place].key));
@@ -68,6 +75,48 @@ impl Lane {
             (self.now, self.turn) = (self.now.max(due), self.turn + 1);
             self.venue_catches_up();
         }
+    }
+
+    /// Orders at venues that their slots' policies do not keep are cancelled, and the answers waited for.
+    fn take_back_at_venues(&mut self) {
+        let mut waiting = Vec::new();
+        for place in 0..self.slots.len() {
+            if self.slots[place].on_failure == OnFailure::Keep || self.open_at_venues(place) == 0 {
+                continue;
+            }
+            if let Some(account) = self.slots[place].account.as_mut().filter(|of| !of.blocked) {
+                account.begin(self.now, self.seq, 0);
+                account.book.stage_cancel_all(Reason::Host);
+                self.commit(place);
+                waiting.push(place);
+            }
+        }
+        let started = Instant::now();
+        while waiting.iter().any(|place| self.open_at_venues(*place) > 0)
+            && started.elapsed() < TAKE_BACK_WITHIN
+        {
+            std::thread::park_timeout(TAKE_BACK_LOOK);
+            self.hear_news();
+        }
+    }
+
+    /// What the run leaves at venues.
+    fn tell_open(&mut self) {
+        for place in 0..self.slots.len() {
+            let (open, slot) = (self.open_at_venues(place), &self.slots[place]);
+            if open > 0 {
+                let keeps = slot.on_failure == OnFailure::Keep;
+                self.reports.push(FromLane::LeftOpen { key: slot.key, open, keeps });
+            }
+        }
+    }
+
+    /// A slot's orders at venues that are not done.
+    fn open_at_venues(&self, place: usize) -> usize {
+        let Some(account) = &self.slots[place].account else { return 0 };
+        let is_live = |id: InstrumentId| self.live.get(id as usize) == Some(&true);
+        let open = account.book.open_orders().iter();
+        open.filter(|open| is_live(open.order.request.instrument)).count()
     }
 
     pub(super) fn save(&mut self, key: u32) {

@@ -324,6 +324,15 @@ pub enum FromLane {
         /// Handed back where another try can use it.
         body: Option<Box<Body>>,
     },
+    /// A slot's orders rest at venues as the run ends.
+    LeftOpen {
+        /// Slot.
+        key: u32,
+        /// How many.
+        open: usize,
+        /// Its policy keeps them; otherwise they could not be taken back in time.
+        keeps: bool,
+    },
     /// A slot reached a loss stop of its own; what would have increased its positions was taken back.
     SlotStop(u32, Reached),
     /// An account did, and its slots on this lane have been dealt with likewise.

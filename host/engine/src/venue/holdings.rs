@@ -321,7 +321,11 @@ impl Holdings {
             let ids = self.ids(&key);
             let nobodys: Fine = ids.iter().map(|id| self.owned(self.unassigned, *id)).sum();
             let slots = self.sum(&key) - nobodys;
-            let (step, against) = (self.step(&key), nobodys.signum() * slots.signum() < 0);
+            // Of an asset a slot may sell what nobody owns; it is the other way round that somebody else
+            // sold what slots own.
+            let is_asset = matches!(key, Key::Asset(..));
+            let against = nobodys.signum() * slots.signum() < 0 && !(is_asset && nobodys > 0);
+            let step = self.step(&key);
             if let Some(watched) = self.watched.get_mut(&key) {
                 watched.word = against && nobodys.abs() >= step && slots.abs() >= step;
             }

@@ -90,6 +90,14 @@ pub struct VenuePlan {
 }
 
 impl VenuePlan {
+    /// Whether its credentials are there and can be used, without using them.
+    ///
+    /// # Errors
+    /// The file is not believed, cannot be read, or has no such slot.
+    pub fn try_credentials(&self, credentials: &crate::plan::Credentials) -> Result<(), WireError> {
+        wire::slot(self, credentials).map(drop)
+    }
+
     /// Whether orders go there: then what is owned there is compared with what it says.
     pub(crate) fn trades(&self) -> bool {
         self.trade && self.credentials.is_some()

@@ -53,6 +53,9 @@ pub enum WireError {
     /// No keys.
     #[error("the credentials cannot be used")]
     Secret(#[from] SecretError),
+    /// Somebody else could exchange the file.
+    #[error("the credentials cannot be used")]
+    Distrust(#[from] wickd_store::Distrust),
     /// A slot that is not there.
     #[error("venue {venue}: no credentials `{slot}`; the file has: {there}")]
     NoSlot {
@@ -164,11 +167,19 @@ impl Wire {
     }
 }
 
-fn slot(plan: &VenuePlan, credentials: &Credentials) -> Result<Option<Slot>, WireError> {
+/// What a venue's signer works with: its slot of the credentials; none where it signs nothing.
+pub(crate) fn slot(plan: &VenuePlan, credentials: &Credentials) -> Result<Option<Slot>, WireError> {
     let Some(wanted) = &plan.credentials else { return Ok(None) };
     let slots = match credentials {
         Credentials::None => Slots::default(),
-        Credentials::File(path) => Slots::from_file(path)?,
+        Credentials::File(path) => {
+            // A folder that others may write to is theirs to put another file into. That it is not
+            // there at all is told better by whoever reads it.
+            match wickd_store::trusted_path(path) {
+                Err(distrust) if !distrust.is_absent() => return Err(distrust.into()),
+                _ => Slots::from_file(path)?,
+            }
+        }
         Credentials::Systemd(folder) => Slots::from_systemd(folder)?,
     };
     let there: Vec<_> = slots.names().map(ToString::to_string).collect();

@@ -6,7 +6,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use miette::{Diagnostic, NamedSource, SourceSpan};
+use wickd_model::printable;
 use wickd_policy::yaml::Problem;
+
+use super::PATH_BYTES_MAX;
+use super::mask::masked;
 
 /// Why a configuration was not taken.
 #[derive(Debug, thiserror::Error, Diagnostic)]
@@ -63,8 +67,8 @@ impl ConfigError {
 
     /// Problems of a text with their excerpts.
     pub(super) fn wrong(path: &Path, text: &str, problems: Vec<Problem>) -> Self {
-        let file = path.display().to_string();
-        let text: Arc<str> = text.into();
+        let file = printable(path.as_os_str().as_encoded_bytes(), PATH_BYTES_MAX);
+        let text: Arc<str> = masked(text).into();
         let problem = |problem: Problem| ConfigProblem {
             file: file.clone(),
             line: problem.place.line,

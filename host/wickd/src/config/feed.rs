@@ -3,7 +3,7 @@
 //! Comes in: the list, each with `replay:`, `synthetic:` or `plugin:`. Goes out: plans of both sorts, those
 //! of the past and those of the present. Deliberately absent: whether files and plugins exist.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use wickd_engine::market::{
     BAR_SECS_MAX, FeedKind, FeedPlan, FloatNoise, OnBrokenRow, ReplayPlan, SyntheticPlan, TimeUnit,
@@ -13,7 +13,7 @@ use wickd_model::{Instrument, SlotName};
 use wickd_policy::yaml::{Fields, Node, NodeKind, Problem, Problems, quoted};
 
 use super::market::{list, named};
-use super::{House, PATH_BYTES_MAX, post, set};
+use super::{House, path, post, set};
 
 /// Most feeds, and most files of one.
 const FEEDS_MAX: usize = 16;
@@ -53,6 +53,7 @@ pub(super) fn feeds(
     let mut feeds = Feeds::default();
     for node in &made {
         let Some(feed) = feed(node, instruments, base, problems) else { continue };
+        fed_once(&feed, &feeds.made, fields, node, problems);
         if feeds.made.iter().any(|other| other.name == feed.name) {
             let reason = format!("two feeds are called `{}`", feed.name);
             problems.add(Problem::new(&node.place, reason, "rename one of them"));
@@ -76,6 +77,62 @@ pub(super) fn feeds(
         feeds.plugins.push(feed);
     }
     feeds
+}
+
+/// Its instruments have no other source of prices. Files that are quotes and trades of one market belong
+/// into one feed, which brings them into one order.
+fn fed_once(
+    feed: &FeedPlan,
+    others: &[FeedPlan],
+    fields: &Fields<'_>,
+    node: &Node,
+    problems: &mut Problems,
+) {
+    let mine: &[Instrument] = match &feed.kind {
+        FeedKind::Replay(replay) => std::slice::from_ref(&replay.instrument),
+        FeedKind::Synthetic(walk) => &walk.instruments,
+    };
+    let before = fed(fields, mine, others);
+    for (instrument, who) in mine.iter().zip(before) {
+        if let Some(who) = who {
+            let reason = format!("`{}` is fed by {who} already", instrument.symbol);
+            let fix = "remove it here or there; files of one market go under one feed's `files`";
+            problems.add(Problem::new(&node.place, reason, fix));
+        }
+    }
+}
+
+/// Whatever a slot trades must be fed by somebody, or it would wait for ever.
+pub(super) fn unfed(
+    fields: &Fields<'_>,
+    instruments: &[Instrument],
+    feeds: &Feeds,
+    slots: &[SlotPlan],
+    problems: &mut Problems,
+) {
+    // Without any feed at all nothing is expected to move.
+    let Some(strategies) = fields
+        .get("strategies")
+        .filter(|_| fields.get("venues").is_some() || fields.get("feeds").is_some())
+    else {
+        return;
+    };
+    let fed = fed(fields, instruments, &feeds.made);
+    let by_plugin = |id: u32| feeds.plugins.iter().any(|feed| feed.instruments.contains(&id));
+    let nodes = strategies.list(usize::MAX).unwrap_or_default();
+    for (place, slot) in slots.iter().enumerate() {
+        for id in &slot.instruments {
+            let is_fed = fed.get(*id as usize).is_none_or(Option::is_some) || by_plugin(*id);
+            let Some(instrument) = instruments.get(*id as usize).filter(|_| !is_fed) else {
+                continue;
+            };
+            let at = nodes.get(place).map_or(&strategies.place, |node| &node.place);
+            let (name, symbol) = (&slot.name, &instrument.symbol);
+            let reason = format!("`{name}` trades `{symbol}`, which no feed and no venue feeds");
+            let fix = "name it under a feed, set its `venue:`, or take it from the strategy";
+            problems.add(Problem::new(at, reason, fix));
+        }
+    }
 }
 
 /// Beside venues there may be the feeds of plugins, and no others.
@@ -208,8 +265,15 @@ fn replay(
     ];
     let of = Fields::of(node, &known, problems)?;
     let files = of.need("files", problems).map(|node| {
-        let path = |node: &Node| Ok(base.join(node.text_within(PATH_BYTES_MAX)?));
-        let files: Vec<_> = node.list(FILES_MAX)?.iter().map(path).collect::<Result<_, _>>()?;
+        let mut files: Vec<PathBuf> = Vec::new();
+        for node in node.list(FILES_MAX)? {
+            let path = path(node, base)?;
+            if files.contains(&path) {
+                let reason = "this file stands here twice, so its rows would count twice";
+                return Err(Problem::new(&node.place, reason, "keep one of the two"));
+            }
+            files.push(path);
+        }
         match files.is_empty() {
             true => Err(Problem::new(&node.place, "`files` is empty", "name at least one file")),
             false => Ok(files),

@@ -10,6 +10,7 @@ mod accept;
 mod error;
 mod feed;
 mod market;
+mod mask;
 mod post;
 mod slot;
 mod utility;
@@ -22,7 +23,7 @@ use wickd_engine::market::Speed;
 use wickd_engine::{PaperConfig, Plan, SlotPlan, VenuePlan};
 use wickd_model::{CASH_SCALE, Instrument, InstrumentId, Limits, LossStops};
 use wickd_policy::LimitsPatch;
-use wickd_policy::yaml::{Fields, Node, Problem, Problems, parse};
+use wickd_policy::yaml::{Fields, Node, NodeKind, Place, Problem, Problems, parse, quoted};
 
 pub(crate) use error::{ConfigError, ConfigProblem};
 
@@ -60,8 +61,8 @@ pub(crate) struct Config {
     /// here, and the command that runs the plan says who compiles.
     pub(crate) plan: Plan,
     /// Where it was read, for what turns out wrong later.
-    path: PathBuf,
-    text: String,
+    pub(crate) path: PathBuf,
+    pub(crate) text: String,
 }
 
 impl Config {
@@ -100,6 +101,15 @@ impl Config {
         }
     }
 
+    /// Where the configuration names the folder in this place; none where it leaves folders out.
+    pub(crate) fn folder_place(&self, number: usize) -> Option<Place> {
+        let NodeKind::Map(entries) = parse(&self.text, CONFIG_BYTES_MAX).ok()?.kind else {
+            return None;
+        };
+        let (_, node) = entries.into_iter().find(|(key, _)| key.text == "folders")?;
+        Some(node.list(FOLDERS_MAX).ok()?.get(number)?.place.clone())
+    }
+
     /// What turned out wrong once a plugin's schema was there, with the lines of this file.
     pub(crate) fn wrong(&self, problems: Vec<Problem>) -> ConfigError {
         ConfigError::wrong(&self.path, &self.text, problems)
@@ -114,7 +124,6 @@ impl Config {
 /// The options. `state_dir`, `folders` and the files of feeds are relative to `base`.
 fn read(node: &Node, base: &Path, home: Option<&Path>, problems: &mut Problems) -> Option<Plan> {
     let fields = Fields::of(node, &KEYS, problems)?;
-    let path = |node: &Node| Ok(base.join(node.text_within(PATH_BYTES_MAX)?));
     let patch = fields.get("limits").map(|node| LimitsPatch::read(node, problems));
     let limits = patch.unwrap_or_default().over(Limits::default());
     let instruments = market::instruments(&fields, problems);
@@ -132,9 +141,12 @@ fn read(node: &Node, base: &Path, home: Option<&Path>, problems: &mut Problems) 
     check_room(&fields, &paper, &slots, problems);
     let feeds = feed::feeds(&fields, &house, &slots, base, problems);
     feed::beside_venues(&fields, &feeds, &venues, problems);
+    feed::unfed(&fields, &instruments, &feeds, &slots, problems);
+    beside_venues(&fields, &venues, problems);
     Some(Plan {
-        state_dir: set(&fields, "state_dir", base.join("state"), problems, path),
+        state_dir: set(&fields, "state_dir", base.join("state"), problems, |n| path(n, base)),
         // A day of the busiest journal, before it hurts; in MB.
+        degraded: false,
         disk_free_min: set(&fields, "disk_free_min_mb", 2_048, problems, |n| {
             n.integer(0..=1_000_000_000)
         }) << 20,
@@ -198,9 +210,28 @@ fn folders(
     standard.extend(home.map(|home| home.join("wickd/plugins")));
     standard.push(PathBuf::from("/usr/share/wickd/plugins"));
     set(fields, "folders", standard, problems, |node| {
-        let path = |node: &Node| Ok(base.join(node.text_within(PATH_BYTES_MAX)?));
-        node.list(FOLDERS_MAX)?.iter().map(path).collect()
+        node.list(FOLDERS_MAX)?.iter().map(|node| path(node, base)).collect()
     })
+}
+
+/// A path of the configuration, relative to the configuration's own folder.
+fn path(node: &Node, base: &Path) -> Result<PathBuf, Problem> {
+    let text = node.text_within(PATH_BYTES_MAX)?;
+    if text.starts_with('~') || text.contains('$') {
+        let reason =
+            format!("`{}` is taken as it stands: `~` and `$` mean nothing here", quoted(&text));
+        return Err(Problem::new(&node.place, reason, "write the whole path"));
+    }
+    Ok(base.join(text))
+}
+
+/// A venue's time is the present, which has one speed.
+fn beside_venues(fields: &Fields<'_>, venues: &[VenuePlan], problems: &mut Problems) {
+    let speed = fields.get("speed").filter(|of| !matches!(of.text(), Ok("recorded")));
+    if let Some(speed) = speed.filter(|_| !venues.is_empty()) {
+        let reason = "a venue has no other speed than the present's";
+        problems.add(Problem::new(&speed.place, reason, "write `recorded`, or remove it"));
+    }
 }
 
 fn speed(node: &Node) -> Result<Speed, Problem> {

@@ -11,7 +11,7 @@ use wickd_policy::venue::catalogue::{Catalogue, Signing};
 use wickd_policy::yaml::{Fields, Key, Node, Problem, Problems, quoted};
 
 use super::slot::{account_risk, flatten, plugin};
-use super::{PATH_BYTES_MAX, accept, limit, set};
+use super::{PATH_BYTES_MAX, accept, limit, path, set};
 
 /// Most venues: each has two threads.
 const VENUES_MAX: usize = 16;
@@ -210,7 +210,7 @@ pub(super) fn credentials(
                     "set `LoadCredential=wickd-credentials:…` in the unit, or name a file",
                 )),
             },
-            path => Ok(Credentials::File(base.join(path))),
+            _ => path(node, base).map(Credentials::File),
         }
     })
 }

@@ -16,8 +16,9 @@ use wickd_engine::{Edges, House, Notice, Summary};
 
 use crate::config::Config;
 use crate::exit::{Exit, Failure};
-use crate::run::{self, Stop};
+use crate::run;
 use crate::screen::REDRAW;
+use crate::signals::Signals;
 use crate::terminal::Terminal;
 
 pub(crate) use live_like::demo as live_like;
@@ -54,7 +55,7 @@ pub(crate) fn demo(terminal: &Terminal, stage: &Stage<'_>) -> Result<Exit, Failu
     let dir = folder(&temporary, stage.state);
     set_up(stage, dir)?;
     let config = Config::load(&dir.join("wickd.yaml"))?;
-    let stop = Stop::listen()?;
+    let signals = Signals::listen()?;
     let mut dropped = false;
     let each = |house: &House, _: Option<&Notice>| {
         if !dropped && house.progress().0 >= SWAP_AFTER_EVENTS {
@@ -63,8 +64,8 @@ pub(crate) fn demo(terminal: &Terminal, stage: &Stage<'_>) -> Result<Exit, Failu
         }
         Ok(())
     };
-    let summary = run::house(terminal, &config, &stop, each)?.summary;
-    if stop.is_wished() {
+    let summary = run::house(terminal, &config, &signals, each)?.summary;
+    if signals.end_is_wished() {
         crate::summary::show(terminal, &summary);
         return Ok(Exit::Ok);
     }

@@ -61,15 +61,16 @@ impl Connector {
         let (Operation::Balances(product) | Operation::Positions(product)) = operation else {
             return self.fills_looked_at(outcome, now);
         };
+        let partial = self.is_partial;
         self.uncompared.retain(|waiting| waiting != product);
         let product = convert::of_product(*product);
         let verdicts = match outcome {
             Outcome::Reply(Reply::Balances(rows)) => {
-                self.holdings.answered(product, asked, |key| balance(&rows, key))
+                self.holdings.answered(product, asked, |key| balance(&rows, key, partial))
             }
             Outcome::Reply(Reply::Positions(rows)) => {
                 let scale = |id| self.parts.instruments.get(id as usize).map(|of| of.size_scale);
-                self.holdings.answered(product, asked, |key| position(&rows, key, scale))
+                self.holdings.answered(product, asked, |key| position(&rows, key, scale, partial))
             }
             Outcome::Failure(Failure::Unsupported(_) | Failure::Inexpressible(_)) => {
                 if self.holdings.cannot_compare(product) {
@@ -319,12 +320,13 @@ impl Connector {
     }
 }
 
-/// What a list of balances says of an asset: an asset it does not name is not there.
-fn balance(rows: &[Balance], key: &Key) -> Option<Fine> {
+/// What a list of balances says of an asset: an asset it does not name is not there, unless the list is
+/// a part of what the venue said.
+fn balance(rows: &[Balance], key: &Key, partial: bool) -> Option<Fine> {
     let Key::Asset(_, asset) = key else { return None };
     match rows.iter().find(|row| row.asset == *asset) {
         Some(row) => read(&row.total),
-        None => Some(0),
+        None => (!partial).then_some(0),
     }
 }
 
@@ -333,8 +335,30 @@ fn position(
     rows: &[Holding],
     key: &Key,
     scale: impl Fn(InstrumentId) -> Option<u8>,
+    partial: bool,
 ) -> Option<Fine> {
     let Key::Position(id) = key else { return None };
+    // Of a part even the rows that are there say nothing: the other side of one may be what lacks.
+    if partial {
+        return None;
+    }
     let mine = rows.iter().filter(|row| row.instrument == *id);
     Some(mine.map(|row| units(row.size, scale(*id).unwrap_or(0))).sum())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_partial_list_lacks_is_unknown_and_what_a_whole_one_lacks_is_nothing() {
+        let rows = [Balance { asset: "BTC".into(), total: "1.5".into(), available: "1".into() }];
+        let key = |asset: &str| Key::Asset(Product::Spot, asset.into());
+        assert_eq!(balance(&rows, &key("BTC"), true), Some(units(15, 1)));
+        assert_eq!(balance(&rows, &key("ETH"), false), Some(0));
+        assert_eq!(balance(&rows, &key("ETH"), true), None);
+        let scale = |_| Some(3);
+        assert_eq!(position(&[], &Key::Position(1), scale, false), Some(0));
+        assert_eq!(position(&[], &Key::Position(1), scale, true), None);
+    }
 }

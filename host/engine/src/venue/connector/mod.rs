@@ -111,6 +111,8 @@ pub(crate) struct Connector {
     /// was told.
     unsettled: Option<Vec<ClientId>>,
     holdings: Holdings,
+    /// The adapter could not read all of the latest answer: what a list lacks is not known to be nothing.
+    is_partial: bool,
     /// When holdings are compared next, when they were last, and how often asking has failed since.
     compare_at: TsNs,
     compared_at: TsNs,
@@ -179,6 +181,7 @@ impl Connector {
                 parts.unassigned,
                 plan.read_lag_ms,
             ),
+            is_partial: false,
             compare_at: 0,
             compared_at: 0,
             compare_failures: 0,

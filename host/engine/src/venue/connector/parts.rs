@@ -4,9 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender};
 
-use wickd_model::{
-    Event, Instrument, InstrumentId, IntentId, Limits, Order, OrderEvent, Reason,
-};
+use wickd_model::{Event, Instrument, InstrumentId, IntentId, Limits, Order, OrderEvent, Reason};
 use wickd_sandbox::Runtime;
 use wickd_sandbox::exchange::nouns::{Channel, ChannelKind};
 

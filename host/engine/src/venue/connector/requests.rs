@@ -38,6 +38,7 @@ impl Connector {
     pub(super) fn answered(&mut self, ticket: u64, answer: Answer, now: TsNs) {
         let Some(ticket) = self.tickets.remove(&ticket) else { return };
         let Ticket { operation, purpose, sent, target } = ticket;
+        self.is_partial = false;
         let outcome = match answer {
             Answer::Response(response) => {
                 let parsed = self.adapter.call(now, |guest| guest.parse(&operation, &response));

@@ -92,7 +92,10 @@ impl Connector {
                 self.deny(&target, RefusedEvent::Channel { why });
             }
             Said::Gap { channel, why } => self.gap(channel, &why, now),
-            Said::Unknown(what) => self.deny("the venue", RefusedEvent::Unknown { what }),
+            Said::Unknown(what) => {
+                self.is_partial = true;
+                self.deny("the venue", RefusedEvent::Unknown { what });
+            }
             // What they say lags or is a part of the whole: the whole is asked for.
             Said::Balance(_) | Said::Holding(_) => self.compare_soon(now),
             // Bars are built by the host, from trades; a rate of funding has no subscriber.

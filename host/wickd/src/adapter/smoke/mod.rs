@@ -127,7 +127,7 @@ fn adapter(config: &Config, venue: &VenuePlan) -> Result<(Runtime, Plugin), Fail
     }
     let Some((_, path)) = best else {
         let folders: Vec<_> =
-            config.plan.folders.iter().map(|folder| folder.display().to_string()).collect();
+            config.plan.folders.iter().map(|folder| crate::check::shown(folder)).collect();
         let text = format!("there is no adapter `{}` {}", venue.plugin, venue.range);
         let hint = format!("put it into one of the folders: {}", folders.join(", "));
         return Err(Failure::new(Exit::NoInput, text).hint(hint));

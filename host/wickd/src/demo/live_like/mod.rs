@@ -24,7 +24,8 @@ use wickd_store::Folder;
 use super::{Stage, cannot_write, found, put};
 use crate::config::Config;
 use crate::exit::{Exit, Failure};
-use crate::run::{self, Stop};
+use crate::run;
+use crate::signals::Signals;
 use crate::terminal::Terminal;
 use agreement::{Agreement, Truth};
 use venue::Venue;
@@ -61,18 +62,18 @@ pub(crate) fn demo(
     let venue = Venue::start(program)?;
     set_up(stage, dir, &venue)?;
     let config = Config::load(&dir.join("wickd.yaml"))?;
-    let stop = Stop::listen()?;
+    let signals = Signals::listen()?;
     let next = another_build(&stage.plugins.join(format!("{ADAPTER}.wasm")))?;
     let mut script = Script::new(&venue, next, dir);
-    let run = run::house(terminal, &config, &stop, |house, notice| script.step(house, notice))?;
-    if stop.is_wished() {
+    let run = run::house(terminal, &config, &signals, |house, notice| script.step(house, notice))?;
+    if signals.end_is_wished() {
         crate::summary::show(terminal, &run.summary);
         return Ok(Exit::Ok);
     }
     run.last.iter().for_each(|notice| script.told.hear(notice));
     let told = script.told;
     // What was under way at the end is found out by the next start.
-    run::house(terminal, &config, &stop, |house, notice| {
+    run::house(terminal, &config, &signals, |house, notice| {
         let event = notice.map(|notice| &notice.event);
         if let Some(Event::VenueEvent(VenueEvent::OrdersSettled { .. })) = event {
             house.stop();
