@@ -50,7 +50,7 @@ const KINDS: [Kind; 30] = [
     ("metric", 300, "timer", 16),
     ("now", 1_500, "timer", 16),
     ("submit", 300, "timer", 16),
-    ("timer", 700, "timer", 16),
+    ("timer", 1_500, "timer", 16),
     ("print", 100, "timer", 16),
     ("clock", 200, "timer", 16),
     ("nothing", 0, "timer", 64),

@@ -3,15 +3,13 @@
 //! A question is a function that control's thread runs between two of its own steps, so it sees and
 //! changes one consistent state and nothing needs a lock. The tick path knows nothing of it.
 
-use std::collections::BTreeMap;
-use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Sender, sync_channel};
 use std::time::Duration;
 
-use serde::Serialize;
-use wickd_model::{Amount, Deny, Digest};
+use wickd_model::Digest;
 
-use crate::control::{Control, HeldPlugin, NotApproved, SlotControl, ToControl};
+use crate::control::{Control, HeldPlugin, NotApproved, ToControl};
+use crate::summary::{SlotSummary, show};
 
 /// How long a question waits for its answer: control's longest step is starting an instance.
 pub const ANSWER_WAIT: Duration = Duration::from_secs(5);
@@ -34,41 +32,6 @@ pub enum Unanswered {
     Late,
 }
 
-/// A slot as it stands.
-#[derive(Clone, Debug, Serialize)]
-pub struct SlotStatus {
-    /// The slot's name.
-    pub name: String,
-    /// The plugin it is configured for.
-    pub plugin: String,
-    /// Version of the live generation; empty before the first one.
-    pub version: String,
-    /// Bytes of the live generation.
-    pub digest: Option<Digest>,
-    /// The state in one word.
-    pub state: &'static str,
-    /// Why it is in that state, where there is something to say.
-    pub why: String,
-    /// Number of the live generation; 0 where there is none.
-    pub generation: u64,
-    /// Market events delivered.
-    pub events: u64,
-    /// Intents committed: orders and cancels.
-    pub intents: u64,
-    /// Intents the gate denied.
-    pub denials: u64,
-    /// The code of the last one.
-    pub last_denial: Option<&'static str>,
-    /// Fills received.
-    pub fills: u64,
-    /// Faults of its plugin.
-    pub faults: u64,
-    /// Realised and unrealised profit and loss after fees.
-    pub pnl: Amount,
-    /// The gauges its plugin has set.
-    pub metrics: BTreeMap<String, f64>,
-}
-
 impl EngineHandle {
     pub(crate) fn new(mail: Sender<ToControl>) -> Self {
         Self { mail }
@@ -78,8 +41,8 @@ impl EngineHandle {
     ///
     /// # Errors
     /// No answer came.
-    pub fn slots(&self) -> Result<Vec<SlotStatus>, Unanswered> {
-        self.ask(|control| control.slots.iter().map(slot_status).collect())
+    pub fn slots(&self) -> Result<Vec<SlotSummary>, Unanswered> {
+        self.ask(|control| control.slots.iter().map(show).collect())
     }
 
     /// Plugins that would have a place and are held.
@@ -117,27 +80,5 @@ impl EngineHandle {
             std::sync::mpsc::RecvTimeoutError::Timeout => Unanswered::Late,
             std::sync::mpsc::RecvTimeoutError::Disconnected => Unanswered::Ended,
         })
-    }
-}
-
-fn slot_status(slot: &SlotControl) -> SlotStatus {
-    let standing = slot.standing();
-    let gauge = &slot.gauge;
-    SlotStatus {
-        name: slot.plan.name.to_string(),
-        plugin: slot.plan.plugin.to_string(),
-        version: standing.version,
-        digest: standing.digest,
-        state: standing.state,
-        why: standing.why,
-        generation: gauge.generation.get(),
-        events: gauge.events.get(),
-        intents: gauge.intents.get(),
-        denials: gauge.denials.get(),
-        last_denial: gauge.last_denial().map(Deny::code),
-        fills: gauge.fills.get(),
-        faults: gauge.faults.get(),
-        pnl: Amount::of(gauge.pnl.load(Ordering::Relaxed), &slot.currency),
-        metrics: standing.metrics,
     }
 }

@@ -44,13 +44,13 @@ pub use desk::IntentHashes;
 pub use edges::Edges;
 pub use events::{Detail, Event, Notice, Severity};
 pub use fitness::{Unfit, try_machine};
-pub use handle::{ANSWER_WAIT, EngineHandle, SlotStatus, Unanswered};
+pub use handle::{ANSWER_WAIT, EngineHandle, Unanswered};
 pub use house::{House, HouseError, SlotShow, UNASSIGNED};
 pub use intake::{
     Admission, Cost, Description, Plugin, Refusal, describe, read_component, reading_budget_s,
 };
 pub use io::{FeedSummary, Hears, PluginFeedPlan, Post, UtilityPlan, UtilitySummary};
-pub use orders::{AccountStop, Left, PaperConfig, Reached, Stop, Why};
+pub use orders::{AccountStop, Left, PaperConfig, PaperMarket, Reached, Stop, Why};
 pub use owned::{Owned, Owner, Refused};
 pub use plan::{Credentials, Plan, RestartPlan, SlotPlan, StateWish};
 pub use pump::PumpGauge;

@@ -45,7 +45,7 @@ impl Summary {
     }
 }
 
-/// How a slot ended.
+/// How a slot stands, or ended.
 #[derive(Clone, Debug, Serialize)]
 #[allow(missing_docs, reason = "the names are the gauge's")]
 pub struct SlotSummary {
@@ -61,6 +61,9 @@ pub struct SlotSummary {
     pub call_ns_p99: u64,
     pub fuel_per_event: u64,
     pub fuel_max: u64,
+    /// Orders, without cancels.
+    pub orders: u64,
+    /// Orders and cancels.
     pub intents: u64,
     pub denials: u64,
     pub last_denial: Option<&'static str>,
@@ -78,8 +81,8 @@ pub struct SlotSummary {
     pub last_fault: Option<Box<wickd_model::Fault>>,
 }
 
-/// Sums up one slot; `hashes` are those over its orders.
-pub(crate) fn sum_up(slot: &SlotControl, hashes: &IntentHashes) -> SlotSummary {
+/// A slot as it stands, without what takes a while to add up.
+pub(crate) fn show(slot: &SlotControl) -> SlotSummary {
     let standing = slot.standing();
     let gauge = &slot.gauge;
     let events = gauge.events.get();
@@ -96,20 +99,27 @@ pub(crate) fn sum_up(slot: &SlotControl, hashes: &IntentHashes) -> SlotSummary {
         call_ns_p99: gauge.call_ns.quantile_ns(0.99),
         fuel_per_event: gauge.fuel_total.get() / events.max(1),
         fuel_max: gauge.fuel_max.get(),
+        orders: gauge.orders.get(),
         intents: gauge.intents.get(),
         denials: gauge.denials.get(),
         last_denial: gauge.last_denial().map(wickd_model::Deny::code),
         fills: gauge.fills.get(),
         faults: gauge.faults.get(),
         pnl: gauge.known_pnl().map(|pnl| Amount::of(pnl, &slot.currency)),
-        intents_hash: hashes.get(&slot.key).map(|(_, hash)| *hash),
-        state_hash: slot
-            .saved
-            .as_ref()
-            .filter(|saved| saved.state_version > 0)
-            .map(|saved| Digest(Sha256::digest(&saved.bytes).into())),
+        intents_hash: None,
+        state_hash: None,
         metrics: standing.metrics,
         swaps: slot.swaps.clone(),
         last_fault: slot.last_fault.clone(),
+    }
+}
+
+/// Sums up a slot that has ended; `hashes` are those over its orders.
+pub(crate) fn sum_up(slot: &SlotControl, hashes: &IntentHashes) -> SlotSummary {
+    let saved = slot.saved.as_ref().filter(|saved| saved.state_version > 0);
+    SlotSummary {
+        intents_hash: hashes.get(&slot.key).map(|(_, hash)| *hash),
+        state_hash: saved.map(|saved| Digest(Sha256::digest(&saved.bytes).into())),
+        ..show(slot)
     }
 }

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 use wickd_engine::market::{FeedKind, FeedPlan, FloatNoise, Market, OnBrokenRow, Speed, TimeUnit};
 use wickd_engine::{
-    Credentials, HouseError, Plan, PluginFeedPlan, Post, RestartPlan, SlotPlan, UtilityPlan,
-    VenuePlan,
+    Credentials, HouseError, PaperMarket, Plan, PluginFeedPlan, Post, RestartPlan, SlotPlan,
+    UtilityPlan, VenuePlan,
 };
 use wickd_model::{CASH_SCALE, Cash, InstrumentId, LossStops, print_scaled};
 use wickd_policy::acceptance::Accept;
@@ -126,6 +126,7 @@ fn resolved(plan: &Plan) -> Value {
             .chain(plan.plugin_feeds.iter().map(|of| plugin_feed(of, plan)))
             .collect::<Vec<_>>(),
         "paper": {
+            "market": PaperMarket::NAMES.iter().find(|of| of.1 == plan.paper.market).map(|of| of.0),
             "latency_ms": plan.paper.latency_ms,
             "reject_ppm": plan.paper.reject_ppm,
             "participation_ppm": plan.paper.participation_ppm,

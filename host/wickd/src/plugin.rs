@@ -15,7 +15,7 @@ use crate::check;
 use crate::exit::{Exit, Failure};
 use crate::figures::{bytes, count, grouped};
 use crate::summary::{heading, table};
-use crate::terminal::{COLUMNS, Terminal};
+use crate::terminal::{Terminal, page_width};
 
 /// What one plugin is.
 pub(crate) fn show(terminal: &Terminal, file: &Path) -> Result<Exit, Failure> {
@@ -93,7 +93,9 @@ fn as_page(terminal: &Terminal, plugin: &Plugin) -> String {
             spec.description.clone(),
         ]);
     }
-    parameters.set_content_arrangement(comfy_table::ContentArrangement::Dynamic).set_width(COLUMNS);
+    parameters
+        .set_content_arrangement(comfy_table::ContentArrangement::Dynamic)
+        .set_width(page_width());
     page.push_str(&match plugin.schema.specs().is_empty() {
         true => " none\n".to_owned(),
         false => format!("{parameters}\n"),

@@ -4,6 +4,7 @@
 //! Comes in: notices and the slots' gauges. Goes out: lines. Deliberately absent: the end of a run,
 //! which is the summary's.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
@@ -13,12 +14,14 @@ use wickd_model::{Amount, Fault, printable};
 
 use crate::config::Config;
 use crate::figures::{grouped, signed, span, utc};
-use crate::terminal::{COLUMNS, Look, Terminal};
+use crate::terminal::{Look, Terminal, screen_size};
 
 /// Frames of a guest's backtrace shown with its fault.
 const FRAMES_SHOWN: usize = 3;
 /// Longest reason in a slot's line, in bytes.
 const WHY_BYTES_MAX: usize = 48;
+/// Rows of the terminal that are not slots': the head, what is hidden, and what was told last.
+const ROWS_KEPT: u16 = 6;
 /// How often the live page is drawn.
 pub(crate) const REDRAW: Duration = Duration::from_millis(100);
 
@@ -34,6 +37,8 @@ struct Live {
     pages: MultiProgress,
     head: ProgressBar,
     rows: Vec<ProgressBar>,
+    /// What the screen has no room for, in one line.
+    rest: Option<ProgressBar>,
     /// Files under way through intake.
     compiling: u32,
     last: (Instant, u64),
@@ -97,7 +102,7 @@ impl<'t> Screen<'t> {
     /// Takes the live page away, before the summary.
     pub(crate) fn close(&mut self) {
         if let Some(live) = self.live.take() {
-            live.rows.iter().for_each(ProgressBar::finish_and_clear);
+            live.rows.iter().chain(&live.rest).for_each(ProgressBar::finish_and_clear);
             live.head.finish_and_clear();
         }
     }
@@ -107,7 +112,7 @@ impl<'t> Screen<'t> {
         match &self.live {
             // A terminal that went away is no reason to stop.
             Some(live) if line.contains('\n') => drop(live.pages.println(line)),
-            Some(live) => drop(live.pages.println(wrapped(line))),
+            Some(live) => drop(live.pages.println(wrapped(line, screen_size().0.into()))),
             None => self.terminal.tell(line),
         }
     }
@@ -143,14 +148,14 @@ impl<'t> Screen<'t> {
     }
 }
 
-/// Broken between words at the width of a page, what follows set in. Escapes for colour take room
+/// Broken between words at a width, what follows set in. Escapes for colour take room
 /// that is not seen, so a coloured line breaks a little early.
-fn wrapped(line: &str) -> String {
+fn wrapped(line: &str, columns: usize) -> String {
     let mut text = String::new();
     let mut column = 0;
     for word in line.split_inclusive(' ') {
         let width = word.chars().count();
-        if column > 0 && column + width > usize::from(COLUMNS) {
+        if column > 0 && column + width > columns {
             text.push_str("\n         ");
             column = 9;
         }
@@ -177,8 +182,8 @@ impl Live {
         let pages = MultiProgress::new();
         let head = pages.add(events.map_or_else(ProgressBar::no_length, ProgressBar::new));
         let shape = match events {
-            Some(_) => "{spinner} {bar:20} {msg}",
-            None => "{spinner} {msg}",
+            Some(_) => "{spinner} {bar:20} {wide_msg}",
+            None => "{spinner} {wide_msg}",
         };
         // The templates are fixed; a wrong one would only cost the looks.
         let style = |shape: &str| {
@@ -187,11 +192,15 @@ impl Live {
         head.set_style(style(shape));
         let row = |_| {
             let row = pages.add(ProgressBar::no_length());
-            row.set_style(style("{msg}"));
+            // Cut at the width, because a row that breaks is never taken away again.
+            row.set_style(style("{wide_msg}"));
             row
         };
-        let rows = (0..slots).map(row).collect();
-        Self { pages, head, rows, compiling: 0, last: (Instant::now(), 0), rate: 0 }
+        // The head, a line for what is hidden, and a few for what is told meanwhile.
+        let room = usize::from(screen_size().1.saturating_sub(ROWS_KEPT)).max(1);
+        let rows = (0..slots.min(room)).map(&row).collect();
+        let rest = (slots > room).then(|| row(room));
+        Self { pages, head, rows, rest, compiling: 0, last: (Instant::now(), 0), rate: 0 }
     }
 
     fn count_files(&mut self, notice: &Notice) {
@@ -230,7 +239,19 @@ impl Live {
             row.set_message(row_of(slot, terminal));
             row.tick();
         }
+        if let Some(rest) = &self.rest {
+            rest.set_message(hidden(&house.slots[self.rows.len()..]));
+            rest.tick();
+        }
     }
+}
+
+/// How the slots stand that there is no room for.
+fn hidden(slots: &[SlotShow]) -> String {
+    let mut states = BTreeMap::<&str, usize>::new();
+    slots.iter().for_each(|slot| *states.entry(slot.standing().state).or_default() += 1);
+    let each: Vec<_> = states.iter().map(|(state, count)| format!("{count} {state}")).collect();
+    format!("and {} more: {}; `wickd status` shows all", slots.len(), each.join(", "))
 }
 
 /// One slot in one line: generation, ticks, p50 and p99 of a call, fuel per tick, orders, fills, PnL.
@@ -254,7 +275,7 @@ fn row_of(slot: &SlotShow, terminal: &Terminal) -> String {
         span(gauge.call_ns.quantile_ns(0.5)),
         span(gauge.call_ns.quantile_ns(0.99)),
         grouped(gauge.fuel_total.get() / events),
-        gauge.intents.get(),
+        gauge.orders.get(),
         gauge.fills.get(),
         gauge
             .known_pnl()
@@ -269,11 +290,11 @@ mod tests {
     #[test]
     fn a_long_notice_is_broken_between_words_and_loses_none() {
         let line = "word ".repeat(60);
-        let wrapped = wrapped(&line);
-        assert!(
-            wrapped.lines().all(|line| line.chars().count() <= usize::from(COLUMNS)),
-            "{wrapped}"
-        );
-        assert_eq!(wrapped.split_whitespace().count(), 60);
+        for columns in [40, 100] {
+            let wrapped = wrapped(&line, columns);
+            let fits = |line: &str| line.chars().count() <= columns;
+            assert!(wrapped.lines().all(fits), "{wrapped}");
+            assert_eq!(wrapped.split_whitespace().count(), 60);
+        }
     }
 }

@@ -26,11 +26,14 @@ pub(crate) fn show(terminal: &Terminal, state: &StatePath) -> Result<Exit, Failu
             format!("{} {}", text(&slot["plugin"]), text(&slot["version"])).trim_end().to_owned(),
             text(&slot["state"]),
             number(&slot["events"]),
-            number(&slot["intents"]),
+            number(&slot["orders"]),
             number(&slot["denials"]),
             text(&slot["last_denial"]),
             number(&slot["fills"]),
-            format!("{} {}", text(&slot["pnl"]["amount"]), text(&slot["pnl"]["currency"])),
+            match &slot["pnl"] {
+                serde_json::Value::Null => "unknown".to_owned(),
+                pnl => format!("{} {}", text(&pnl["amount"]), text(&pnl["currency"])),
+            },
             text(&slot["why"]),
         ]);
     }

@@ -1,15 +1,17 @@
 //! The end of a run: what each slot did, what was swapped, what was contained.
 //!
-//! Comes in: the engine's summary. Goes out: a page of at most 100 columns, or one JSON line.
+//! Comes in: the engine's summary. Goes out: a page as wide as the terminal, or one JSON line.
 //! Deliberately absent: the demo's explanations.
 
-use comfy_table::{CellAlignment, Table, presets};
+use std::io::IsTerminal;
+
+use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use wickd_engine::lane::{Accounts, Verdict};
 use wickd_engine::{SlotSummary, Summary};
 
 use crate::figures::{bytes, count, grouped, signed, span};
 use crate::screen::frames;
-use crate::terminal::{Look, Terminal};
+use crate::terminal::{Look, Terminal, page_width};
 
 /// Shows it.
 pub(crate) fn show(terminal: &Terminal, summary: &Summary) {
@@ -29,7 +31,7 @@ pub(crate) fn show(terminal: &Terminal, summary: &Summary) {
     terminal.page(&page);
 }
 
-/// The slots as a table of at most 100 columns, where their names are of ordinary length.
+/// The slots as a table.
 pub(crate) fn slots(slots: &[SlotSummary]) -> Table {
     let head = ["slot", "plugin", "ended", "ticks", "p50", "p99", "fuel", "orders", "fills", "PnL"];
     let mut table = table(&head);
@@ -42,7 +44,7 @@ pub(crate) fn slots(slots: &[SlotSummary]) -> Table {
             span(slot.call_ns_p50),
             span(slot.call_ns_p99),
             grouped(slot.fuel_per_event),
-            grouped(slot.intents),
+            grouped(slot.orders),
             grouped(slot.fills),
             slot.pnl.as_ref().map_or_else(|| "unknown".to_owned(), signed),
         ]);
@@ -60,6 +62,10 @@ pub(crate) fn slots(slots: &[SlotSummary]) -> Table {
 pub(crate) fn table(head: &[&str]) -> Table {
     let mut table = Table::new();
     table.load_preset(presets::NOTHING).set_header(head.iter().copied());
+    // On a terminal columns give way; elsewhere a row is a line, for whoever reads it with a program.
+    if std::io::stdout().is_terminal() {
+        table.set_content_arrangement(ContentArrangement::Dynamic).set_width(page_width());
+    }
     table
 }
 

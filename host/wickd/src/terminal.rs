@@ -14,8 +14,13 @@ use crate::printer::{self, Output::Error, Output::Standard};
 
 /// Raised when a field of any JSON line changes its meaning or leaves.
 const SCHEMA: u32 = 1;
-/// Width of a page, of excerpts and of what a terminal shows.
+/// Width of a page where no terminal says another.
 pub(crate) const COLUMNS: u16 = 100;
+/// Widths that a page keeps to, whatever a terminal says: below, tables fall apart; above, lines are hard
+/// to follow.
+const COLUMNS_RANGE: std::ops::RangeInclusive<u16> = 40..=160;
+/// Rows of a terminal that does not say how many it has.
+const ROWS: u16 = 24;
 
 /// How something looks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -127,12 +132,30 @@ impl Terminal {
             false => GraphicalTheme::unicode_nocolor(),
         };
         let mut text = String::new();
-        let handler = GraphicalReportHandler::new_themed(theme).with_width(COLUMNS.into());
+        let handler = GraphicalReportHandler::new_themed(theme).with_width(screen_size().0.into());
         match handler.render_report(&mut text, problem) {
             Ok(()) => text.trim_end().to_owned(),
             Err(_) => format!("  {problem}"),
         }
     }
+}
+
+/// The width of pages on standard output.
+pub(crate) fn page_width() -> u16 {
+    let asked = rustix::termios::tcgetwinsize(io::stdout()).ok().map(|size| size.ws_col);
+    width(asked)
+}
+
+/// Width and height of what watches standard error.
+pub(crate) fn screen_size() -> (u16, u16) {
+    let asked = rustix::termios::tcgetwinsize(io::stderr()).ok();
+    let rows = asked.map(|size| size.ws_row).filter(|rows| *rows > 0).unwrap_or(ROWS);
+    (width(asked.map(|size| size.ws_col)), rows)
+}
+
+fn width(asked: Option<u16>) -> u16 {
+    let asked = asked.filter(|columns| *columns > 0);
+    asked.map_or(COLUMNS, |of| of.clamp(*COLUMNS_RANGE.start(), *COLUMNS_RANGE.end()))
 }
 
 /// One JSON line with its kind and the schema.

@@ -18,7 +18,9 @@ pub struct Gauge {
     pub fuel_total: Count,
     /// Fuel of the hungriest call.
     pub fuel_max: Count,
-    /// Intents committed.
+    /// Orders committed.
+    pub orders: Count,
+    /// Intents committed: orders and cancels.
     pub intents: Count,
     /// Intents the gate refused.
     pub denials: Count,
@@ -57,6 +59,7 @@ impl Default for Gauge {
             events: Count::default(),
             fuel_total: Count::default(),
             fuel_max: Count::default(),
+            orders: Count::default(),
             intents: Count::default(),
             denials: Count::default(),
             last_denial: Count::default(),

@@ -332,11 +332,12 @@ impl Lane {
         let by = Provenance { component, config: slot.config, live: false, epoch: self.epoch };
         let (outbox, venue, live) = (&mut self.outbox, &mut self.venue, &self.live);
         let (now, seq) = (self.now, self.seq);
-        let (mut intents, mut turned_away) = (0, Vec::new());
+        let (mut orders, mut intents, mut turned_away) = (0, 0, Vec::new());
         account.commit(|staged| {
             intents += 1;
             match staged {
                 Staged::Order(order) => {
+                    orders += 1;
                     // What goes to a real venue leaves from the desk, once it is durable.
                     let leaves = live.get(order.request.instrument as usize) == Some(&true);
                     outbox.push(Outbound::Intent(order, Provenance { live: leaves, ..by }));
@@ -350,6 +351,7 @@ impl Lane {
                 }
             }
         });
+        slot.gauge.orders.add(orders);
         slot.gauge.intents.add(intents);
         turned_away.into_iter().for_each(|news| self.order_news(news));
     }

@@ -10,25 +10,42 @@ use wickd_model::{
 /// Millionths in a whole.
 pub(crate) const PPM: i128 = 1_000_000;
 
+/// Whose market it is: a slot's own, or one for all.
+pub(crate) type Taker = u32;
+
 /// One side of the top of book.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Level {
     price: i64,
-    /// The share of the shown size that this venue's orders may take.
+    /// The share of the shown size that a taker's orders may have.
     share: i64,
-    /// What of the share they have left.
-    left: i64,
+    /// What each of them has had of it, where that is anything.
+    taken: Vec<(Taker, i64)>,
 }
 
 impl Level {
     /// A new price has a whole new share. At the same price the share moves with the shown size,
     /// and what was taken stays taken: a repeated quote is not new liquidity.
     fn show(&mut self, price: i64, share: i64) {
-        let left = match price == self.price {
-            true => self.left.saturating_add(share.saturating_sub(self.share)).clamp(0, share),
-            false => share,
-        };
-        *self = Self { price, share, left };
+        if price != self.price {
+            self.taken.clear();
+        } else if share < self.share {
+            self.taken.iter_mut().for_each(|(_, taken)| *taken = (*taken).min(share));
+        }
+        (self.price, self.share) = (price, share);
+    }
+
+    fn left(&self, taker: Taker) -> i64 {
+        let taken = self.taken.iter().find(|(known, _)| *known == taker);
+        self.share.saturating_sub(taken.map_or(0, |(_, taken)| *taken)).max(0)
+    }
+
+    fn take(&mut self, taker: Taker, size: i64) {
+        let taken = self.left(taker).min(size.max(0));
+        match self.taken.iter_mut().find(|(known, _)| *known == taker) {
+            Some((_, so_far)) => *so_far = so_far.saturating_add(taken),
+            None => self.taken.push((taker, taken)),
+        }
     }
 }
 
@@ -69,11 +86,12 @@ impl Pit {
         self.quoted
     }
 
-    /// The price an order of `side` takes at, and how much; nothing where there is no live quote.
-    pub(crate) fn takeable(&self, side: Side) -> (i64, i64) {
+    /// The price an order of `side` takes at, and how much `taker` may; nothing where there is no live
+    /// quote.
+    pub(crate) fn takeable(&self, taker: Taker, side: Side) -> (i64, i64) {
         let level = self.far(side);
         match self.is_live() && level.price > 0 {
-            true => (level.price, level.left),
+            true => (level.price, level.left(taker)),
             false => (level.price, 0),
         }
     }
@@ -84,12 +102,11 @@ impl Pit {
     }
 
     /// Counts what an order of `side` took.
-    pub(crate) fn take(&mut self, side: Side, size: i64) {
-        let level = match side {
-            Side::Buy => &mut self.ask,
-            Side::Sell => &mut self.bid,
-        };
-        level.left = level.left.saturating_sub(size).max(0);
+    pub(crate) fn take(&mut self, taker: Taker, side: Side, size: i64) {
+        match side {
+            Side::Buy => self.ask.take(taker, size),
+            Side::Sell => self.bid.take(taker, size),
+        }
     }
 
     /// Whether a limit `price` of `side` reaches the other side of the last quote.

@@ -13,7 +13,8 @@
 //!   order rests, a market order takes again at later quotes.
 //! * A resting limit order fills at its own price for the maker fee where a quote crosses it, a
 //!   trade prints through it, or prints at it from the other side; at most the share of that size.
-//!   Orders share by price, then by arrival.
+//!   Orders share by price, then by arrival. A slot shares with itself alone, as if no other were there,
+//!   unless the configuration has all slots share one market.
 //! * While a feed is stale or down, and for events at or below the restored cursor, nothing fills.
 //! * A waiting market order of an instrument that has never had a quote fills at prints.
 //!
@@ -26,12 +27,12 @@ use wickd_model::{
 };
 use wickd_store::{PaperCarried, VenueRecord};
 
-use super::matching::{prints_fill, reaches};
+use super::matching::{Taker, prints_fill, reaches};
 use super::under_way::{Sent, UnderWay};
 use super::unfilled::unfilled;
 pub(crate) use accounts::Account;
 use accounts::{Accounts, Entry};
-pub use config::PaperConfig;
+pub use config::{PaperConfig, PaperMarket};
 use pits::Pits;
 use post::{Message, Post};
 use resting::{Resting, find, first_in_line, needs};
@@ -41,6 +42,9 @@ mod config;
 mod pits;
 mod post;
 mod resting;
+
+/// In the order in which they are offered anything.
+const SIDES: [Side; 2] = [Side::Buy, Side::Sell];
 
 /// Why the venue did not even take an order in.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
@@ -69,6 +73,8 @@ pub(crate) struct PaperVenue {
     post: Post,
     /// Live orders by arrival.
     resting: Vec<Resting>,
+    /// A buffer that is used again: who takes from an event.
+    takers: Vec<Taker>,
     accounts: Accounts,
     /// Last intent sent, by slot.
     last_intents: Vec<(u32, IntentId)>,
@@ -89,6 +95,7 @@ impl PaperVenue {
             pits: Pits::new(instruments, config.participation_ppm),
             post: Post::new(config.latency_ms, config.live_orders_max),
             resting: Vec::with_capacity(live.min(64)),
+            takers: Vec::new(),
             accounts: Accounts::new(config.funds),
             last_intents: Vec::new(),
             last_trade_id: 0,
@@ -155,7 +162,8 @@ impl PaperVenue {
         for event in events {
             let at = event.at();
             (self.now, self.seq) = (self.now.max(at.ts_event), at.seq);
-            self.pits.hear_past(event, &fills);
+            let market = self.config.market;
+            self.pits.hear_past(event, &fills, |slot| market.taker(slot));
         }
     }
 
@@ -267,14 +275,15 @@ impl PaperVenue {
         }
         let request = &order.request;
         let Some(pit) = self.pits.get(request.instrument) else { return };
-        let (price, left) = pit.takeable(request.side);
+        let taker = self.config.market.taker(order.id.slot);
+        let (price, left) = pit.takeable(taker, request.side);
         let takes = request.kind == Kind::Market || pit.crosses(request.side, request.price);
         let size = if takes { request.size.min(left) } else { 0 };
         let whole = request.tif != Tif::Fok || size == request.size;
         if size > 0 && whole {
             let filled = self.fill(place, Offer { price, size, maker: false }, truth);
             if let Some(pit) = self.pits.get_mut(request.instrument) {
-                pit.take(request.side, filled);
+                pit.take(taker, request.side, filled);
             }
         }
         let Some(rest) = self.resting.get(place).copied() else { return };
@@ -310,17 +319,34 @@ impl PaperVenue {
 
     /// Offers the touch to waiting market orders, then to limit orders that it crosses.
     fn match_quote(&mut self, place: usize, truth: &mut Vec<VenueRecord>) {
-        for side in [Side::Buy, Side::Sell] {
-            let (touch, mut left) = self.pits[place].takeable(side);
-            let instrument = self.pits[place].instrument.id;
+        let instrument = self.pits[place].instrument.id;
+        let mut takers = std::mem::take(&mut self.takers);
+        self.who_waits(instrument, &mut takers);
+        let market = self.config.market;
+        for (taker, side) in takers.iter().flat_map(|of| SIDES.map(|side| (*of, side))) {
+            let (touch, mut left) = self.pits[place].takeable(taker, side);
             while left > 0 {
-                let best = first_in_line(&self.resting, instrument, side, |kind, price| {
-                    kind == Kind::Market || reaches(side, price, touch)
+                let best = first_in_line(&self.resting, instrument, side, |order| {
+                    let of = &order.request;
+                    let fits = of.kind == Kind::Market || reaches(side, of.price, touch);
+                    fits && market.taker(order.id.slot) == taker
                 });
                 let Some(best) = best else { break };
                 let Some(filled) = self.offer(best, touch, left, truth) else { break };
                 left -= filled;
-                self.pits[place].take(side, filled);
+                self.pits[place].take(taker, side, filled);
+            }
+        }
+        self.takers = takers;
+    }
+
+    /// Who has orders that rest in an instrument, by arrival.
+    fn who_waits(&self, instrument: InstrumentId, into: &mut Vec<Taker>) {
+        into.clear();
+        let mine = self.resting.iter().filter(|of| of.order.request.instrument == instrument);
+        for taker in mine.map(|of| self.config.market.taker(of.order.id.slot)) {
+            if !into.contains(&taker) {
+                into.push(taker);
             }
         }
     }
@@ -330,22 +356,31 @@ impl PaperVenue {
     fn match_print(&mut self, place: usize, trade: &Trade, truth: &mut Vec<VenueRecord>) {
         let pit = &self.pits[place];
         let (instrument, quoted) = (pit.instrument.id, pit.is_quoted());
-        let mut left = pit.share(trade.size);
+        let share = pit.share(trade.size);
         if trade.price <= 0 {
             return;
         }
-        for side in [Side::Buy, Side::Sell] {
-            while left > 0 {
-                let best =
-                    first_in_line(&self.resting, instrument, side, |kind, price| match kind {
-                        Kind::Market => !quoted,
-                        Kind::Limit => prints_fill(side, price, trade),
+        let mut takers = std::mem::take(&mut self.takers);
+        self.who_waits(instrument, &mut takers);
+        let market = self.config.market;
+        for taker in &takers {
+            let mut left = share;
+            for side in SIDES {
+                while left > 0 {
+                    let best = first_in_line(&self.resting, instrument, side, |order| {
+                        let fits = match order.request.kind {
+                            Kind::Market => !quoted,
+                            Kind::Limit => prints_fill(side, order.request.price, trade),
+                        };
+                        fits && market.taker(order.id.slot) == *taker
                     });
-                let Some(best) = best else { break };
-                let Some(filled) = self.offer(best, trade.price, left, truth) else { break };
-                left -= filled;
+                    let Some(best) = best else { break };
+                    let Some(filled) = self.offer(best, trade.price, left, truth) else { break };
+                    left -= filled;
+                }
             }
         }
+        self.takers = takers;
     }
 
     /// Fills a resting order with at most `left`: a limit order at its own price, a market order at

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::figures::{count, grouped};
 use crate::summary::table;
-use crate::terminal::{COLUMNS, Look, Terminal};
+use crate::terminal::{Look, Terminal, page_width};
 
 /// Findings of one check that are kept; a broken adapter breaks the same thing a thousand times.
 const FINDINGS_MAX: usize = 6;
@@ -126,7 +126,7 @@ fn as_lines(terminal: &Terminal, label: &str, checks: &[Check], failed: usize) {
 
 fn as_page(terminal: &Terminal, label: &str, checks: &[Check], failed: usize) -> String {
     let mut rows = table(&["", "check", "cases", "what holds"]);
-    rows.set_content_arrangement(comfy_table::ContentArrangement::Dynamic).set_width(COLUMNS);
+    rows.set_content_arrangement(comfy_table::ContentArrangement::Dynamic).set_width(page_width());
     for check in checks {
         let word = match (check.holds(), check.tried) {
             (false, _) => "FAILED",
@@ -183,7 +183,7 @@ fn findings(terminal: &Terminal, check: &Check) -> String {
 /// Broken at the width of a page: between words, and inside one that is longer than a line.
 pub(super) fn folded(text: &str, first: &str, rest: &str) -> String {
     let (mut folded, mut line) = (String::new(), first.to_owned());
-    let width = usize::from(COLUMNS);
+    let width = usize::from(page_width());
     let mut empty = true;
     for word in text.split_whitespace() {
         let mut word = word;

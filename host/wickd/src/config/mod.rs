@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 
 use wickd_engine::lane::OnFailure;
 use wickd_engine::market::Speed;
-use wickd_engine::{PaperConfig, Plan, SlotPlan, VenuePlan};
+use wickd_engine::{PaperConfig, PaperMarket, Plan, SlotPlan, VenuePlan};
 use wickd_model::{CASH_SCALE, Instrument, InstrumentId, Limits, LossStops};
 use wickd_policy::LimitsPatch;
 use wickd_policy::yaml::{Fields, Node, NodeKind, Place, Problem, Problems, parse, quoted};
@@ -247,7 +247,8 @@ fn speed(node: &Node) -> Result<Speed, Problem> {
 
 /// `paper`: the built-in venue, and the loss stops of all that trade there.
 fn paper(fields: &Fields<'_>, problems: &mut Problems) -> (PaperConfig, LossStops) {
-    const KEYS: [&str; 7] = [
+    const KEYS: [&str; 8] = [
+        "market",
         "latency_ms",
         "reject_ppm",
         "participation_ppm",
@@ -260,6 +261,7 @@ fn paper(fields: &Fields<'_>, problems: &mut Problems) -> (PaperConfig, LossStop
     let opened = fields.get("paper").and_then(|node| Fields::of(node, &KEYS, problems));
     let losses = opened.as_ref().map(|of| slot::account_risk(of, problems)).unwrap_or_default();
     let paper = opened.as_ref().map_or(standard, |of| PaperConfig {
+        market: set(of, "market", standard.market, problems, |n| n.one_of(&PaperMarket::NAMES)),
         latency_ms: set(of, "latency_ms", standard.latency_ms, problems, |n| n.integer(0..=60_000)),
         reject_ppm: set(of, "reject_ppm", standard.reject_ppm, problems, |n| {
             n.integer(0..=1_000_000)

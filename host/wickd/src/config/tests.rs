@@ -48,6 +48,7 @@ paper:
   seed: 8
   funds: 1000.5
   live_orders_max: 99
+  market: shared
   risk: {loss_day_max: 40, drawdown_max: none}
 strategies:
   - name: hedge
@@ -118,6 +119,7 @@ fn every_option_reaches_the_configuration() {
         seed: 8,
         funds: Some(100_050_000_000),
         live_orders_max: 99,
+        market: PaperMarket::Shared,
     };
     assert_eq!(config.paper, paper);
     let losses = LossStops { loss_day_max: Some(4_000_000_000), ..LossStops::default() };
@@ -258,28 +260,28 @@ fn each_fault_is_told_at_its_place_with_reason_and_fix() {
         (
             "plugin: hedge-v2@^1.2",
             "plugin: hedge-v2@one",
-            "43:13: `plugin`: the range: unexpected character 'o' while parsing major version number; write a plugin's name, or `name@range` like `ema-cross@^1.2`",
+            "44:13: `plugin`: the range: unexpected character 'o' while parsing major version number; write a plugin's name, or `name@range` like `ema-cross@^1.2`",
         ),
-        ("    plugin: hedge-v2@^1.2\n", "", "42:5: `plugin` is missing; add `plugin: …`"),
+        ("    plugin: hedge-v2@^1.2\n", "", "43:5: `plugin` is missing; add `plugin: …`"),
         (
             "[ETH-USDT, BTC-USDT]",
             "[ETH-USDT, ETH-USDT]",
-            "44:29: `ETH-USDT` stands twice; keep one of the two",
+            "45:29: `ETH-USDT` stands twice; keep one of the two",
         ),
         (
             "step_pct: 0.5",
             "step_pct: [0.5]",
-            "49:19: a parameter is one value, not a list or nothing; write one value, or remove the key",
+            "50:19: a parameter is one value, not a list or nothing; write one value, or remove the key",
         ),
         (
             "order_size_max: 1.5",
             "order_size_max: lots",
-            "53:23: `order_size_max`: `lots` is not a plain decimal number (digits and one dot, no exponent); write a number from 0.00000001 to 92233720368.54775807, or `none`",
+            "54:23: `order_size_max`: `lots` is not a plain decimal number (digits and one dot, no exponent); write a number from 0.00000001 to 92233720368.54775807, or `none`",
         ),
         (
             "loss_day_max: 3.25",
             "loss_day_max: 0",
-            "61:21: `loss_day_max`: `0` is out of range; write a number from 0.00000001 to 92233720368.54775807, or `none`",
+            "62:21: `loss_day_max`: `0` is out of range; write a number from 0.00000001 to 92233720368.54775807, or `none`",
         ),
         (
             "loss_day_max: 40",
@@ -289,17 +291,17 @@ fn each_fault_is_told_at_its_place_with_reason_and_fix() {
         (
             "mode: reduce-only",
             "mode: reduce",
-            "52:13: `mode`: unknown value `reduce`; write one of trade, reduce-only, halt",
+            "53:13: `mode`: unknown value `reduce`; write one of trade, reduce-only, halt",
         ),
         (
             "backoff_max_ms: 4",
             "backoff_max_ms: 2",
-            "63:67: `backoff_max_ms`: `2` is out of range; write a whole number from 3 to 3600000",
+            "64:67: `backoff_max_ms`: `2` is out of range; write a whole number from 3 to 3600000",
         ),
         (
             "on_failure: flatten",
             "on_failure: flatten\n    on_failure: keep",
-            "63:5: duplicate mapping key: on_failure not allowed here; keep one of the two",
+            "64:5: duplicate mapping key: on_failure not allowed here; keep one of the two",
         ),
     ];
     for (from, to, want) in table {
@@ -335,7 +337,7 @@ fn a_setting_that_its_plugin_refuses_is_told_at_its_line() {
     let problems = schema.resolve(&config.plan.slots[0].settings).unwrap_err();
     let ConfigError::Wrong { problems, .. } = config.wrong(problems) else { panic!("read") };
     let told: Vec<_> = problems.iter().map(ToString::to_string).collect();
-    let place = "/etc/wickd/wickd.yaml:46:7: the plugin has no parameter `base_size`";
+    let place = "/etc/wickd/wickd.yaml:47:7: the plugin has no parameter `base_size`";
     assert_eq!((told.len(), told[0].as_str()), (3, place));
 }
 

@@ -14,6 +14,7 @@ use std::path::Path;
 use wickd_engine::market::Speed;
 use wickd_engine::{Edges, House, Notice, Summary};
 
+use crate::check::shown;
 use crate::config::Config;
 use crate::exit::{Exit, Failure};
 use crate::run;
@@ -156,4 +157,9 @@ fn once_more(config: &Config, dir: &Path) -> Result<Summary, Failure> {
         let _ = notices.recv_timeout(REDRAW);
     }
     Ok(house.end())
+}
+
+/// This program as whoever started it called it, for commands that can be copied.
+fn called() -> String {
+    std::env::args().next().map_or_else(|| "wickd".to_owned(), |name| shown(Path::new(&name)))
 }

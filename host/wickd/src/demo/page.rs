@@ -8,7 +8,7 @@ use std::path::Path;
 use serde_json::json;
 use wickd_engine::{SlotSummary, Summary};
 
-use super::{HOSTILE, SWAPPED};
+use super::{HOSTILE, SWAPPED, called};
 use crate::figures::{bytes, count, grouped, span};
 use crate::screen::frames;
 use crate::summary;
@@ -128,24 +128,25 @@ fn proof_page(terminal: &Terminal, proven: &[(&SlotSummary, bool)]) -> String {
             false => terminal.paint_page(Look::Bad, "NOT equal"),
         };
         let hash = slot.intents_hash.map_or("none".to_owned(), |hash| hash.short());
-        let orders = count(slot.intents, "order");
+        let orders = count(slot.orders, "order");
         text.push_str(&format!(" {:<10} {orders:>10}  {hash}  {verdict}\n", slot.name));
     }
     text
 }
 
 fn next(kept: Option<&Path>) -> String {
+    let wickd = called();
     let first = match kept {
         Some(dir) => (
-            format!("wickd journal show --state {}/state", dir.display()),
+            format!("{wickd} journal show --state {}/state", dir.display()),
             "every order and its bytes",
         ),
-        None => ("wickd demo --state demo".to_owned(), "the same, and keep journal and files"),
+        None => (format!("{wickd} demo --state demo"), "the same, and keep journal and files"),
     };
     let lines = [
         first,
-        ("wickd inspect target/plugins/hedge-v2.wasm".to_owned(), "what a plugin is"),
-        ("wickd run --config deploy/wickd.yaml".to_owned(), "run a configuration of your own"),
+        (format!("{wickd} inspect target/plugins/hedge-v2.wasm"), "what a plugin is"),
+        (format!("{wickd} run --config deploy/wickd.yaml"), "run a configuration of your own"),
     ];
-    lines.iter().map(|(command, what)| format!(" {command:<46} {what}\n")).collect()
+    lines.iter().map(|(command, what)| format!(" {command:<60} {what}\n")).collect()
 }

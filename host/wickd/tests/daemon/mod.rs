@@ -67,9 +67,15 @@ pub(crate) struct Daemon {
 impl Daemon {
     /// Starts it on the stage's configuration.
     pub(crate) fn start(stage: &Stage) -> Self {
+        Self::start_with(stage, &[])
+    }
+
+    /// Starts it with further arguments.
+    pub(crate) fn start_with(stage: &Stage, more: &[&str]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_wickd"))
             .args(["run", "--json", "--config"])
             .arg(stage.dir().join("wickd.yaml"))
+            .args(more)
             .env("XDG_DATA_HOME", stage.dir())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -139,9 +145,14 @@ impl Daemon {
         self.child.wait().expect("it is dead");
     }
 
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).expect("it lives");
+    }
+
     /// SIGTERM, and then everything it still says. The end of its output is the end of the wait.
     pub(crate) fn terminate(self) -> (ExitStatus, Vec<Value>) {
-        kill_process(Pid::from_child(&self.child), Signal::TERM).expect("it lives");
+        self.signal(Signal::TERM);
         self.until_over()
     }
 

@@ -1,9 +1,9 @@
-//! Sets five hundred gauges. Expected: the first 32 names are kept, the slot lives.
+//! Sets a hundred gauges. Expected: the first 32 names are kept, the slot lives.
 
 use wickd_rude::{Rude, Stamp, runtime};
 
 /// Different names.
-const NAMES: u32 = 500;
+const NAMES: u32 = 100;
 
 /// The guest.
 pub struct MetricFlood;

@@ -5,7 +5,31 @@
 
 use wickd_model::{Cash, ClientId, Issue};
 
-use super::super::matching::PPM;
+use super::super::matching::{PPM, Taker};
+
+/// Who competes for what the market shows.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum PaperMarket {
+    /// Each slot has the market to itself: what one does changes nothing for another.
+    #[default]
+    Own,
+    /// All slots of a lane share it, as they would at a venue.
+    Shared,
+}
+
+impl PaperMarket {
+    /// Every kind with its name in a configuration.
+    pub const NAMES: [(&'static str, Self); 2] = [("own", Self::Own), ("shared", Self::Shared)];
+
+    /// Under whom a slot takes.
+    #[inline]
+    pub(crate) fn taker(self, slot: u32) -> Taker {
+        match self {
+            Self::Own => slot,
+            Self::Shared => 0,
+        }
+    }
+}
 
 /// How the paper venue behaves.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -24,6 +48,8 @@ pub struct PaperConfig {
     /// Orders under way and resting at once. Default 4,096; at least the sum of the slots'
     /// `risk.open_orders_max`, so that no slot can take another's room. At most 1,000,000.
     pub live_orders_max: u32,
+    /// Who competes for what is shown. Default: each slot has the market to itself.
+    pub market: PaperMarket,
 }
 
 impl Default for PaperConfig {
@@ -35,6 +61,7 @@ impl Default for PaperConfig {
             seed: 0,
             funds: None,
             live_orders_max: 4_096,
+            market: PaperMarket::Own,
         }
     }
 }

@@ -5,7 +5,7 @@
 
 use wickd_model::{Event, Instrument, InstrumentId, OrderEvent};
 
-use super::super::matching::Pit;
+use super::super::matching::{Pit, Taker};
 
 /// A pit for each instrument, in the order of the configuration.
 #[derive(Clone, Debug)]
@@ -36,7 +36,12 @@ impl Pits {
     }
 
     /// Takes in an event of the past, and what our `fills` at it, in the market's order, have left.
-    pub(super) fn hear_past(&mut self, event: &Event, fills: &[OrderEvent]) {
+    pub(super) fn hear_past(
+        &mut self,
+        event: &Event,
+        fills: &[OrderEvent],
+        taker: impl Fn(u32) -> Taker,
+    ) {
         let Some(place) = self.hear(event) else { return };
         let (at, pit) = (event.at(), &mut self.0[place]);
         let from = fills.partition_point(|fill| fill.at.seq < at.seq);
@@ -44,7 +49,7 @@ impl Pits {
         for fill in fills[from..until].iter().filter(|f| f.at.instrument == at.instrument) {
             // Who filled at another price did not take from the touch.
             if pit.touch(fill.side) == fill.last_price {
-                pit.take(fill.side, fill.last_size);
+                pit.take(taker(fill.id.slot), fill.side, fill.last_size);
             }
         }
     }

@@ -29,7 +29,7 @@ pub(super) fn first_in_line(
     resting: &[Resting],
     instrument: InstrumentId,
     side: Side,
-    fits: impl Fn(Kind, i64) -> bool,
+    fits: impl Fn(&Order) -> bool,
 ) -> Option<usize> {
     let rank = |resting: &Resting| match resting.order.request.kind {
         Kind::Market => i128::MIN,
@@ -37,9 +37,7 @@ pub(super) fn first_in_line(
     };
     let fitting = resting.iter().enumerate().filter(|(_, resting)| {
         let request = &resting.order.request;
-        request.instrument == instrument
-            && request.side == side
-            && fits(request.kind, request.price)
+        request.instrument == instrument && request.side == side && fits(&resting.order)
     });
     fitting.min_by_key(|(place, resting)| (rank(resting), *place)).map(|(place, _)| place)
 }
@@ -50,7 +48,7 @@ pub(super) fn needs(resting: &[Resting], order: &Order, pit: &Pit) -> i128 {
     let side = order.request.side;
     let price = |own: &Order| match own.request.kind {
         Kind::Limit => own.request.price,
-        Kind::Market => pit.takeable(side).0,
+        Kind::Market => pit.touch(side),
     };
     let own = resting.iter().filter(|resting| {
         resting.order.id.slot == order.id.slot

@@ -132,6 +132,34 @@ fn the_better_price_then_the_earlier_order_is_served_first() {
 }
 
 #[test]
+fn each_slot_has_the_market_to_itself_unless_all_are_to_share_it() {
+    for (kind, second) in [(PaperMarket::Own, 100), (PaperMarket::Shared, 20)] {
+        let mut venue = opened(PaperConfig { market: kind, ..instant() });
+        let mut filled = Vec::new();
+        for (slot, size) in [(1, 80), (2, 100)] {
+            let mut order = order(1, market(Side::Buy, size));
+            order.id.slot = slot;
+            venue.submit(&order, NOW).unwrap();
+            venue.advance(NOW, &mut Vec::new());
+            filled.push(answers(&mut venue).iter().map(|of| of.last_size).sum::<i64>());
+        }
+        assert_eq!(filled, [80, second], "{kind:?}");
+        // What waits takes from the next print, each from all of it where the market is its own.
+        let mut waiting = opened(PaperConfig { market: kind, ..instant() });
+        for slot in [1, 2] {
+            let mut order = order(1, limit(Side::Buy, 99_900, 50));
+            order.id.slot = slot;
+            waiting.submit(&order, NOW).unwrap();
+        }
+        waiting.advance(NOW, &mut Vec::new());
+        answers(&mut waiting);
+        let print = trade(2, NOW + 1, 99_800, 60, Aggressor::Seller);
+        let both: i64 = on(&mut waiting, print).iter().map(|of| of.last_size).sum();
+        assert_eq!(both, if kind == PaperMarket::Own { 100 } else { 60 }, "{kind:?}");
+    }
+}
+
+#[test]
 fn only_the_share_of_a_size_is_ours_in_whole_steps() {
     let config = PaperConfig { participation_ppm: 250_000, ..instant() };
     let mut venue = opened(config);
@@ -343,6 +371,7 @@ fn a_config() -> impl Strategy<Value = PaperConfig> {
             seed,
             funds,
             live_orders_max: 64,
+            ..PaperConfig::default()
         },
     )
 }

@@ -86,6 +86,14 @@ fn slots_that_own_less_than_they_believe_wait_for_the_operators_word() {
 }
 
 #[test]
+fn a_slot_that_sells_what_nobody_owns_disputes_nothing() {
+    let mut holdings = holdings(&[(UNASSIGNED, 0, 100 * STEP), (1, 0, -2 * STEP)]);
+    let verdicts = holdings.answered(Product::Spot, 1, |_| Some(98 * STEP));
+    assert_eq!(verdicts.len(), 1);
+    assert!(!holdings.needs_word(0) && holdings.passes(0) == Passes::All);
+}
+
+#[test]
 fn what_cannot_be_asked_is_not_compared_and_what_cannot_be_read_is_not_zero() {
     let mut holdings = holdings(&[(1, 1, 6 * STEP)]);
     assert!(holdings.answered(Product::Perpetual, 1, |_| None).is_empty());

@@ -13,6 +13,7 @@ use wickd_model::print_scaled;
 use super::Told;
 use super::agreement::{Agreement, Count};
 use super::venue::{RATE_PER_S, Venue};
+use crate::demo::called;
 use crate::figures::{count, grouped};
 use crate::summary;
 use crate::terminal::{Look, Terminal};
@@ -188,25 +189,26 @@ fn books(terminal: &Terminal, agreement: &Agreement, scale: u8) -> String {
 }
 
 fn next(kept: Option<&Path>) -> String {
+    let wickd = called();
     let first = match kept {
         Some(dir) => (
-            format!("wickd journal show --state {}/state", dir.display()),
+            format!("{wickd} journal show --state {}/state", dir.display()),
             "every order and what the venue said",
         ),
         None => (
-            "wickd demo --live-like --state demo".to_owned(),
+            format!("{wickd} demo --live-like --state demo"),
             "the same, and keep journal and files",
         ),
     };
     let lines = [
         first,
         (
-            "wickd adapter test target/plugins/binance.wasm".to_owned(),
+            format!("{wickd} adapter test target/plugins/binance.wasm"),
             "the adapter's acceptance list",
         ),
-        ("wickd adapter smoke binance -c wickd.yaml".to_owned(), "your own account, reading only"),
+        (format!("{wickd} adapter smoke binance -c wickd.yaml"), "your own account, reading only"),
     ];
-    lines.iter().map(|(command, what)| format!(" {command:<48} {what}\n")).collect()
+    lines.iter().map(|(command, what)| format!(" {command:<60} {what}\n")).collect()
 }
 
 #[cfg(test)]

@@ -1,3 +1,5 @@
+//! The catalogue against what was found in the documentation of the ten venues, and against what moves money.
+
 mod logins;
 
 use proptest::prelude::*;
