@@ -29,7 +29,13 @@ pub struct Summary {
 impl Summary {
     /// Adds what `told` says went wrong to what the parts themselves show.
     pub(crate) fn find_troubles(self, told: Vec<String>) -> Self {
-        let bad = |state: &str| ["quarantined", "backoff", "waiting"].contains(&state);
+        // Before the first event nothing was due to run yet.
+        let began = self.events > 0;
+        let bad = |state: &str| match state {
+            "quarantined" | "backoff" => true,
+            "waiting" => began,
+            _ => false,
+        };
         let line = |kind: &str, name: &str, state: &str, why: &str| {
             let why = if why.is_empty() { String::new() } else { format!(": {why}") };
             format!("{kind} {name} ended {state}{why}")

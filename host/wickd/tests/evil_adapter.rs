@@ -231,7 +231,7 @@ fn wait_told(daemon: &mut Daemon) {
         });
     }
     daemon.wait_from(0, "the flood of log lines", |line| {
-        line["code"] == "log-dropped" && text(line).starts_with("floods: ")
+        line["code"] == "log-dropped" && line["venue"] == "floods"
     });
     daemon.wait_from(0, "the endless plan", |line| {
         line["code"] == "adapter-failed"

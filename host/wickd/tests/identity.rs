@@ -107,7 +107,7 @@ fn a_slot_renamed_or_an_instrument_dropped_is_told_at_every_start_with_what_it_h
     configure(&stage, &[BTC], "tell", "");
     let said = run(&stage);
     let retired = told(&said, "instrument-retired");
-    assert!(retired[0].contains("it has 0.") && retired[0].contains(" ETH-USDT"), "{retired:?}");
+    assert!(retired[0].contains(" 0.") && retired[0].contains(" ETH-USDT"), "{retired:?}");
 }
 
 #[test]

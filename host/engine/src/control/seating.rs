@@ -13,7 +13,7 @@ use wickd_model::{Digest, Event, PluginName};
 use wickd_policy::acceptance::Accept;
 
 use super::prepare::{Kitchen, Prepared, Unprepared};
-use super::slot::Running;
+use super::slot::{Running, SlotControl};
 use super::{Control, NotApproved, Reading, resolve};
 use crate::events::{Detail, FileEvent, Notice, SlotEvent};
 use crate::intake::Plugin;
@@ -188,14 +188,29 @@ impl Control {
             {
                 continue;
             }
-            let (name, plugin, range) = (&slot.plan.name, &slot.plan.plugin, &slot.plan.range);
-            let there = self.registry.versions(plugin);
-            let why = format!("for plugin `{plugin}` {range} (there: {there})");
+            let name = &slot.plan.name;
+            let (why, fix) = self.why_it_waits(slot);
             slot.stand("waiting", why.clone());
-            let fix = format!("drop a fitting {plugin}.wasm into a watched folder");
             self.publish(Notice::of(SlotEvent::Waits { why: why.clone(), fix }).slot(name));
             self.slots[place].waits_for = Some(why);
         }
+    }
+
+    /// What a slot lacks, and what would mend it.
+    fn why_it_waits(&self, slot: &SlotControl) -> (String, String) {
+        let held = self.acceptance.held();
+        if let Some(held) = held.iter().find(|held| held.place == slot.place()) {
+            let why = format!("for your word: {} is held, because {}", held.plugin, held.why);
+            return (why, format!("see `wickd held`; then `{}`", held.command()));
+        }
+        let missed = slot.misses.as_ref();
+        let (kind, plugin, range) = match missed {
+            Some(input) => ("the input", input, String::new()),
+            None => ("plugin", &slot.plan.plugin, format!(" {}", slot.plan.range)),
+        };
+        let there = self.registry.versions(plugin);
+        let why = format!("for {kind} `{plugin}`{range} (there: {there})");
+        (why, format!("drop a fitting {plugin}.wasm into a watched folder"))
     }
 
     /// Gives a slot the best plugin there is for it, unless it has it.

@@ -34,8 +34,9 @@ pub struct Holder {
 }
 
 impl Holder {
-    fn half(&self) -> Qty {
-        Qty(self.size.0 / 2).down_to(self.instrument.qty_step)
+    /// Half of what it holds: a fee may have been taken out of it.
+    fn half(&self, ctx: &Context) -> Qty {
+        Qty(ctx.position(self.instrument.id).size.0 / 2).down_to(self.instrument.qty_step)
     }
 
     fn at(&self, quote: &Quote, thousandths: i64) -> Px {
@@ -51,7 +52,7 @@ impl Holder {
         if ctx.position(self.instrument.id).size.0 < self.size.0 / 100 * 99 {
             return;
         }
-        let reduce = Order::sell(self.instrument.id, self.half()).reduce_only();
+        let reduce = Order::sell(self.instrument.id, self.half(ctx)).reduce_only();
         let reduces = ctx.submit(reduce.limit(self.at(quote, REDUCES_AT)));
         if reduces.and(self.buys_more(ctx, quote)).is_ok() {
             ctx.info("rests");
@@ -64,7 +65,7 @@ impl Holder {
             Ok(intent) => ctx.info(&format!("let in {intent}")),
             Err(deny) => {
                 ctx.info(&format!("denied {}", deny.name()));
-                let reduce = Order::sell(self.instrument.id, self.half()).reduce_only();
+                let reduce = Order::sell(self.instrument.id, self.half(ctx)).reduce_only();
                 match ctx.submit(reduce) {
                     Ok(_) => ctx.info("reduces"),
                     Err(deny) => ctx.info(&format!("cannot reduce: {}", deny.name())),
