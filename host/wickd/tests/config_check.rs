@@ -42,7 +42,8 @@ fn refused(change: (&str, &str), words: &[&str]) {
     assert!(BASE.contains(change.0), "{}", change.0);
     let stage = stage(&BASE.replacen(change.0, change.1, 1));
     let output = check(stage.dir(), &[]);
-    let text = told(&output);
+    // As people see it, and whole, without a line's end in the middle of it.
+    let text = told(&output) + &told(&check(stage.dir(), &["--json"]));
     assert_eq!(output.status.code(), Some(64), "{text}");
     for word in words {
         assert!(text.contains(word), "no `{word}` in {text}");

@@ -10,9 +10,9 @@ use wickd_tests::Stage;
 
 /// The exit code of a run that ended in order and left trouble.
 const TROUBLED: i32 = 70;
-const QUOTES: &str = "time,bid,bid_qty,ask,ask_qty
-1600000000000000000,100.00,1,100.01,1
-1600000001000000000,100.00,1,100.01,1
+const QUOTES: &str = "ts_ns,bid,ask,bid_size,ask_size
+1600000000000000000,100.00,100.01,1,1
+1600000001000000000,100.00,100.01,1,1
 ";
 
 fn stage() -> Stage {
@@ -66,7 +66,7 @@ fn hup_says_what_a_restart_would_change_and_user_signals_do_not_kill() {
 
 #[test]
 fn a_run_whose_feed_broke_half_way_says_so_and_does_not_end_as_if_all_were_well() {
-    for (rows, code) in [("", 0), ("1600000002000000000,oops,1,100.01,1\n", TROUBLED)] {
+    for (rows, code) in [("", 0), ("1600000002000000000,oops,100.01,1,1\n", TROUBLED)] {
         let stage = stage();
         let feed = stage.dir().join("quotes.csv");
         std::fs::write(&feed, format!("{QUOTES}{rows}")).expect("a temporary file");
@@ -90,6 +90,10 @@ fn a_run_with_slots_that_never_ran_or_failed_for_good_names_them_at_its_end() {
     std::fs::remove_file(stage.dir().join("plugins/auditor.wasm")).expect("it was dropped");
     let mut daemon = Daemon::start(&stage);
     daemon.wait_slot(0, "one", "seated");
+    daemon.wait("market-open");
+    // By the time this is answered events have come.
+    daemon.signal(Signal::HUP);
+    daemon.wait("config-unchanged");
     let (status, said) = daemon.terminate();
     assert_eq!(status.code(), Some(TROUBLED), "{status}");
     let troubles = troubles(&said);

@@ -15,6 +15,12 @@ use wickd_store::Record;
 use wickd_venue::Config;
 use wickd_venue::engine::{Order, Product, Side, Status, Truth};
 
+/// Makes a perpetual of the instrument.
+const PERPETUAL: (&str, &str) = (
+    "    min_qty: 0.00001\n",
+    "    product: perpetual\n    price_step: 0.1\n    qty_step: 0.001\n    min_qty: 0.001\n",
+);
+
 fn holders(names: &[&str]) -> String {
     let one = |name: &&str| {
         format!(
@@ -71,10 +77,11 @@ fn lines<'l>(all: &'l [Value], code: &str) -> Vec<&'l Value> {
 #[test]
 fn an_account_that_lost_too_much_only_reduces_in_every_slot_and_takes_back_what_would_increase() {
     let risk = ("risk: {loss_day_max: none}", "risk: {loss_max: 150, loss_day_max: none}");
-    let (rig, mut daemon) = start(&["one", "two"], &[risk]);
+    // What the account had of a coin before anything traded would be a part of its losses.
+    let (rig, mut daemon) = start(&["one", "two"], &[risk, PERPETUAL]);
     rig.until("two resting orders each", |truth| resting(truth) == (2, 2));
     // Each loses a hundred and a little: neither would reach the stop alone.
-    rig.venue.move_to(Product::Spot, Decimal::from(24_000)).expect("a price on the tick");
+    rig.venue.move_to(Product::Perp, Decimal::from(24_000)).expect("a price on the tick");
     for slot in ["one", "two"] {
         assert_denied(&mut daemon, slot, "account-loss");
         said(&mut daemon, slot, "reduces");
@@ -122,9 +129,7 @@ fn a_slot_that_lost_too_much_today_is_stopped_and_its_neighbour_is_not() {
 
 /// What a perpetual's venue has of the orders that reduce.
 fn reduce_only_at_the_venue(names: &[&str]) -> Vec<bool> {
-    let perpetual =
-        "    product: perpetual\n    price_step: 0.1\n    qty_step: 0.001\n    min_qty: 0.001\n";
-    let (rig, daemon) = start(names, &[("    min_qty: 0.00001\n", perpetual)]);
+    let (rig, daemon) = start(names, &[PERPETUAL]);
     let each = names.len();
     let truth = rig.until("a sell each", |truth| resting(truth) == (each, each));
     rig.settle(daemon);

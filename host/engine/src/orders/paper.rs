@@ -35,7 +35,7 @@ use accounts::{Accounts, Entry};
 pub use config::{PaperConfig, PaperMarket};
 use pits::Pits;
 use post::{Message, Post};
-use resting::{Resting, find, first_in_line, needs};
+use resting::{Resting, find, first_in_line, needs, who_waits};
 
 mod accounts;
 mod config;
@@ -321,7 +321,7 @@ impl PaperVenue {
     fn match_quote(&mut self, place: usize, truth: &mut Vec<VenueRecord>) {
         let instrument = self.pits[place].instrument.id;
         let mut takers = std::mem::take(&mut self.takers);
-        self.who_waits(instrument, &mut takers);
+        who_waits(&self.resting, instrument, self.config.market, &mut takers);
         let market = self.config.market;
         for (taker, side) in takers.iter().flat_map(|of| SIDES.map(|side| (*of, side))) {
             let (touch, mut left) = self.pits[place].takeable(taker, side);
@@ -340,17 +340,6 @@ impl PaperVenue {
         self.takers = takers;
     }
 
-    /// Who has orders that rest in an instrument, by arrival.
-    fn who_waits(&self, instrument: InstrumentId, into: &mut Vec<Taker>) {
-        into.clear();
-        let mine = self.resting.iter().filter(|of| of.order.request.instrument == instrument);
-        for taker in mine.map(|of| self.config.market.taker(of.order.id.slot)) {
-            if !into.contains(&taker) {
-                into.push(taker);
-            }
-        }
-    }
-
     /// Offers the share of a print to resting limit orders, and to market orders where no quote
     /// ever comes.
     fn match_print(&mut self, place: usize, trade: &Trade, truth: &mut Vec<VenueRecord>) {
@@ -361,7 +350,7 @@ impl PaperVenue {
             return;
         }
         let mut takers = std::mem::take(&mut self.takers);
-        self.who_waits(instrument, &mut takers);
+        who_waits(&self.resting, instrument, self.config.market, &mut takers);
         let market = self.config.market;
         for taker in &takers {
             let mut left = share;
