@@ -59,7 +59,7 @@ pub fn synthetic(ticks_per_s: u32, count: Option<u64>) -> FeedPlan {
     FeedPlan { name, kind, stale_after_ms: 60_000 }
 }
 
-/// Recorded quotes and trades of an hour.
+/// Recorded quotes and trades of 46 seconds.
 pub fn recorded() -> FeedPlan {
     let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("data");
     let files = ["binance-btcusdt-quotes-2021-01-08.csv", "binance-btcusdt-trades-2021-01-08.csv"];

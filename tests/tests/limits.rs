@@ -166,7 +166,7 @@ fn random_bytes_are_counted_and_the_limit_is_named() {
 
 #[test]
 fn what_crosses_the_border_is_counted_and_the_limit_is_named() {
-    let limits = Limits { fuel_per_call: 100_000_000, ..Limits::default() };
+    let limits = Limits { fuel_per_call: 100_000_000, deadline_ms: 10_000, ..Limits::default() };
     let fault = strategy("huge-list", &limits).on_quote(quote(1)).expect_err("8 MiB of log");
     names(&fault, FaultKind::BadValue, "host_call_bytes", u64::from(limits.host_call_bytes));
     let raised = Limits { host_call_bytes: 16 << 20, ..limits };

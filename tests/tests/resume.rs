@@ -120,7 +120,7 @@ fn a_recording_that_is_interrupted_in_good_order_gives_the_orders_of_one_that_is
     }
     let folder = tempfile::tempdir().expect("a temporary folder");
     let mut runs = 0;
-    // The whole hour takes three seconds; each run hears some hundred events more.
+    // At full speed the recording takes a moment; each run hears some hundred events more.
     loop {
         let mut run = stage(folder.path(), Speed::Times(1_200), &settings).start();
         run.wait("trader", "seated");

@@ -6,7 +6,7 @@ mod daemon;
 mod rig;
 
 use daemon::Daemon;
-use rig::{BINANCE, Rig, hasty, patient};
+use rig::{BINANCE, BYBIT, Dialect, OKX, Rig, hasty, patient};
 use wickd_store::Record;
 use wickd_venue::engine::Truth;
 use wickd_venue::{Config, Fault, Plan, Route, Rule};
@@ -92,6 +92,44 @@ fn faults_in_the_reply_path_leave_the_venues_truth_in_the_journal() {
     let done = rig.venue.faults_done();
     println!("{seen} orders, faults: {done:?}");
     assert!(done.len() >= 10, "too few kinds of faults were met: {done:?}");
+}
+
+/// Reads that are up to fifteen seconds behind, and never find one order of eight hundred; beside every
+/// fault of the reply path.
+fn lagging(dialect: &Dialect) {
+    let orders = wanted("WICKD_LAGGING_ORDERS", 60);
+    let venue = Config { events_per_s: 2_000, limits: patient(), ..Config::default() };
+    let rig = Rig::new(dialect, venue, &["trader", "maker"], &strategies());
+    rig.stage.drop_bytes(&format!("{}.wasm", dialect.adapter), &hasty(dialect.adapter));
+    rig.amend("read_lag_ms: 1000", "read_lag_ms: 20000");
+    let mut daemon = Daemon::start(&rig.stage);
+    daemon.wait("venue-ready");
+    let mut plan = reply_faults();
+    for (ms, one_in) in [(15_000, 40), (1_000, 4), (u64::MAX, 800)] {
+        plan.rules.push(Rule::random(Fault::Lag { ms, one_in }, &[Route::Query], 300_000));
+    }
+    rig.venue.faults(plan).expect("a good plan");
+    for some in (100..orders).step_by(100).chain([orders]) {
+        rig.until("more orders", |truth: &Truth| truth.orders.len() >= some);
+    }
+    calm(&rig, daemon);
+    let seen = rig.assert_agreed();
+    println!("{}: {seen} orders, faults: {:?}", dialect.adapter, rig.venue.faults_done());
+}
+
+#[test]
+fn reads_that_lag_and_forget_end_no_order_that_is_alive_at_binance() {
+    lagging(&BINANCE);
+}
+
+#[test]
+fn reads_that_lag_and_forget_end_no_order_that_is_alive_at_okx() {
+    lagging(&OKX);
+}
+
+#[test]
+fn reads_that_lag_and_forget_end_no_order_that_is_alive_at_bybit() {
+    lagging(&BYBIT);
 }
 
 #[test]

@@ -80,6 +80,7 @@ mod tests {
 credentials: keys.yaml
 venues:
   binance: {{plugin: binance, trade: true, credentials: main, risk: {{loss_day_max: 5}}, network: ['https://a.example']}}
+feeds: [{{name: poll, plugin: json-feed, instruments: [ETH-USDT]}}]
 strategies:
   - {{name: paper, plugin: p, instruments: [ETH-USDT]{slot}}}
   - {{name: real, plugin: p, instruments: [BTC-USDT]}}

@@ -110,7 +110,11 @@ pub(super) fn unfed(
     slots: &[SlotPlan],
     problems: &mut Problems,
 ) {
-    // Without any feed at all nothing is expected to move.
+    // Without any feed at all nothing is expected to move; and a feed that is wrong feeds nobody for
+    // another reason.
+    if !problems.is_empty() {
+        return;
+    }
     let Some(strategies) = fields
         .get("strategies")
         .filter(|_| fields.get("venues").is_some() || fields.get("feeds").is_some())

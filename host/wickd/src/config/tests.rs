@@ -140,7 +140,7 @@ fn every_option_of_a_slot_reaches_it() {
         [("base_size", "0.010"), ("bubble.enabled", "true"), ("bubble.step_pct", "0.5")]
     );
     let place = &slot.settings[2].value_place;
-    assert_eq!((place.line, place.column), (49, 19));
+    assert_eq!((place.line, place.column), (50, 19));
     assert_eq!(slot.limits.over(Limits::default()).fuel_per_call, 5_000);
     let risk = Risk {
         mode: Mode::ReduceOnly,
