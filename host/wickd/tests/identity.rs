@@ -4,6 +4,8 @@
 
 mod daemon;
 
+use std::io::Read;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -155,4 +157,59 @@ fn a_normal_kill_is_no_damage() {
         let verified = wickd(stage.dir(), &["journal", "verify"]);
         assert!(verified.status.success(), "{}", text(&verified));
     }
+}
+
+/// The state folder of a run of version 0.1, whose slot `tell` holds 0.0867 ETH: see tests/data/README.md.
+fn of_the_first_version() -> Stage {
+    let stage = Stage::new();
+    stage.drop_guest("holder");
+    let state = stage.dir().join("state");
+    std::fs::create_dir_all(&state).expect("a temporary folder");
+    std::fs::set_permissions(&state, std::fs::Permissions::from_mode(0o700)).expect("ours");
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/data/state-0.1");
+    for name in ["audit.redb", "journal.redb", "state.redb", "venue.redb"] {
+        let packed =
+            std::fs::read(data.join(format!("{name}.gz"))).expect("it is in the repository");
+        let mut bytes = Vec::new();
+        flate2::read::GzDecoder::new(&packed[..]).read_to_end(&mut bytes).expect("it is whole");
+        let path = state.join(name);
+        std::fs::write(&path, bytes).expect("a temporary file");
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).expect("ours");
+    }
+    stage
+}
+
+#[test]
+fn a_journal_of_the_first_version_is_never_guessed_at_and_migrated_once_the_operator_says_what_it_meant()
+ {
+    let stage = of_the_first_version();
+    // Places only: in this configuration the second one would be Bitcoin.
+    configure(&stage, &[ETH, BTC], "tell", "");
+    let refused = wickd(stage.dir(), &["run", "--json"]);
+    let said = text(&refused);
+    assert_eq!(refused.status.code(), Some(74), "{said}");
+    assert!(said.contains("slot tell has") && said.contains("wickd journal migrate"), "{said}");
+    let too_few = stage.dir().join("few.yaml");
+    let all = std::fs::read_to_string(stage.dir().join("wickd.yaml")).expect("it was written");
+    std::fs::write(&too_few, all.replace(BTC, "")).expect("a temporary file");
+    let few = wickd(stage.dir(), &["journal", "migrate", "--config", "few.yaml"]);
+    assert_eq!(few.status.code(), Some(64), "{}", text(&few));
+    // The configuration that it was written under says it.
+    configure(&stage, &[BTC, ETH], "tell", "");
+    let migrated = wickd(stage.dir(), &["journal", "migrate"]);
+    assert!(migrated.status.success(), "{}", text(&migrated));
+    let again = wickd(stage.dir(), &["journal", "migrate"]);
+    assert!(!again.status.success(), "{}", text(&again));
+    for lines in [[ETH, BTC, ""], [SOL, BTC, ETH]] {
+        configure(&stage, &lines, "tell", "");
+        let said = run(&stage);
+        for code in ["slot-retired", "instrument-retired", "instrument-rescale-refused"] {
+            assert!(told(&said, code).is_empty(), "{said:?}");
+        }
+        let shown = filled(&stage);
+        assert!(shown.contains("ETH-USDT") && !shown.contains("BTC-USDT"), "{shown}");
+    }
+    configure(&stage, &[BTC], "tell", "");
+    let retired = told(&run(&stage), "instrument-retired").join("; ");
+    assert!(retired.contains(" ETH-USDT"), "what it holds goes on being Ether: {retired}");
 }
