@@ -18,7 +18,7 @@ use wickd_store::{AcceptedBytes, Folder, StoreError};
 use crate::clock::WallClock;
 use crate::control::{
     Acceptance, AcceptedRecord, Control, Lag, Opening, Registry, SlotControl, Source, Standing,
-    ToControl, Upkeep,
+    ToControl, Unmet, Upkeep,
 };
 use crate::desk::Desk;
 use crate::edges::Edges;
@@ -191,6 +191,7 @@ impl House {
         let admission =
             Admission::for_plan(&plan, &runtime, folders, accepted.clone(), &clock, &notices);
         let acceptance = Acceptance::new(accepted);
+        let unmet = Unmet::new(stream.brings());
         let control = Control {
             runtime: runtime.clone(),
             ending: ending.clone(),
@@ -213,6 +214,7 @@ impl House {
             venues: ears,
             workers,
             seating: 0,
+            unmet,
             opening: Opening::since(clock.now_ns()),
             lag: Lag::new(lane_count, plan.speed),
             resumes,

@@ -19,7 +19,7 @@ use crate::control::ToControl;
 use crate::events::{FeedEvent, Notice, Notices};
 use crate::io::BarEars;
 use crate::lane::{FEED_EVENTS, HISTORY_EVENTS, Waker};
-use crate::market::{FeedError, FeedPlan, Market, Pace, Speed, SystemClock};
+use crate::market::{Brings, FeedError, FeedPlan, Market, Pace, Speed, SystemClock};
 
 use live::Live;
 
@@ -150,6 +150,14 @@ impl Stream {
                 Origin::Live(live) => live.now,
                 Origin::Recorded(_) => 0,
             },
+        }
+    }
+
+    /// What its recordings bring; nothing is known of what comes from elsewhere.
+    pub(crate) fn brings(&self) -> Vec<Brings> {
+        match &self.origin {
+            Origin::Recorded(market) => market.brings().to_vec(),
+            Origin::Live(_) => Vec::new(),
         }
     }
 

@@ -16,6 +16,7 @@ use super::Control;
 use super::prepare::{Kitchen, Prepared, Unprepared};
 use super::slot::Sentence;
 use super::slot::Supervision;
+use super::unmet::want_of;
 use crate::events::{self, Detail, InputEvent, Notice, SlotEvent};
 use crate::intake::Plugin;
 use crate::lane::{Count, NODES_MAX, Node, NodeId, NodeKind, Refusals, ToLane, Unemitted};
@@ -190,8 +191,13 @@ impl Control {
         if let Source::Bars(secs) = wish.source {
             self.want_bars(reader.lane, reader.slot, wish.instrument, secs);
         }
+        let is_indicator = wish.plugin.manifest.world == World::Indicator;
+        if let (true, Some(place)) = (is_indicator, reader.slot) {
+            let want = want_of(wish.source);
+            self.tell_if_unmet(place, &wish.plugin.label(), wish.instrument, want);
+        }
         let kitchen = self.kitchen();
-        if wish.plugin.manifest.world == World::Indicator {
+        if is_indicator {
             return kitchen.indicator(&wish.plugin, &wish.config, wish.instrument, wish.source);
         }
         let (mut node, needs) =
@@ -202,6 +208,9 @@ impl Control {
             self.nodes_for(deeper, &wish.readers, &plugin, &needs.inputs)?;
         for (instrument, secs) in node.wants.bars() {
             self.want_bars(reader.lane, reader.slot, *instrument, *secs);
+        }
+        if let Some(place) = reader.slot {
+            self.tell_unmet(place, &plugin.label(), &node.wants);
         }
         let state_version = node.guest.state_version()?;
         Ok(self.kitchen().node(&plugin, state_version, NodeKind::Signal(Box::new(node))))

@@ -15,6 +15,7 @@ mod seating;
 mod slot;
 mod stops;
 mod supervise;
+mod unmet;
 mod upkeep;
 
 use std::collections::VecDeque;
@@ -47,6 +48,7 @@ pub(crate) use prepare::{Kitchen, Prepared};
 pub(crate) use registry::Registry;
 use seating::Pending;
 pub(crate) use slot::{Sentence, SlotControl, Standing, Supervision, currency_of};
+pub(crate) use unmet::Unmet;
 pub(crate) use upkeep::Upkeep;
 
 /// How often lanes' reports are looked at while nothing else happens.
@@ -168,6 +170,8 @@ pub(crate) struct Control {
     pub(crate) workers: Vec<Worker>,
     /// Generations sent to empty slots and not confirmed yet.
     pub(crate) seating: u32,
+    /// What is wanted and no recording brings.
+    pub(crate) unmet: Unmet,
     /// Which files the market still waits for.
     pub(crate) opening: Opening,
     /// Who holds a lane that falls behind.

@@ -98,7 +98,7 @@ impl Control {
         let mut bars: Vec<_> =
             node.bars().iter().filter_map(|(id, secs)| BarBuilder::new(*id, *secs)).collect();
         for event in &past {
-            for mut bar in bars.iter_mut().filter_map(|builder| closed(builder, event)) {
+            for mut bar in bars.iter_mut().flat_map(|builder| closed(builder, event)) {
                 bar.at.seq = event.at().seq;
                 if event.at().seq > since {
                     node.hear_past(&Event::Bar(bar))?;
@@ -130,19 +130,21 @@ impl Control {
                 builder.resume(bar_of(bar, instrument));
             }
         }
-        for event in past.iter().filter(|event| event.at().seq > since) {
-            closed(&mut builder, event);
+        for event in &past {
+            if event.at().seq > since {
+                let _ = closed(&mut builder, event);
+            } else {
+                builder.heard_before(event);
+            }
         }
         builder.in_progress()
     }
 }
 
-/// What an event does to a bar, as on a lane.
-fn closed(builder: &mut BarBuilder, event: &Event) -> Option<Bar> {
-    match event {
-        Event::Trade(trade) => builder.trade(trade),
-        _ => builder.advance(event.at().ts_event),
-    }
+/// The bars that an event closes, as on a lane.
+fn closed(builder: &mut BarBuilder, event: &Event) -> impl Iterator<Item = Bar> + use<> {
+    let before = builder.hear(event);
+    before.into_iter().chain(builder.whole(event.at().ts_event))
 }
 
 fn bar_of(bar: &OpenBar, instrument: InstrumentId) -> Bar {

@@ -293,6 +293,7 @@ impl Control {
         for (instrument, secs) in bars {
             self.want_bars(lane, Some(place), instrument, secs);
         }
+        self.tell_unmet(place, &plugin.label(), &body.wants);
         let slot = &mut self.slots[place];
         slot.generations += 1;
         slot.offered = Some(plugin.clone());

@@ -61,6 +61,13 @@ events! {
         /// A slot has nothing to run.
         Waits { why: String, fix: String } = "slot-waits", [Warn],
             format!("waits {why}"), fix: fix.as_str();
+        /// A slot wants data of the market that its feed does not bring.
+        WantUnmet {
+            who: String, symbol: String, want: String, feed: String, brings: String, fix: String
+        } = "want-unmet", [Warn],
+            format!(
+                "{who} wants {want} of {symbol}, and will hear none: feed `{feed}` brings {brings}"
+            ), fix: fix.as_str();
         /// The live generation failed in a call.
         PluginFailed { fault: Box<Fault>, seq: u64 } = "plugin-failed", [Warn],
             format!("{fault}, at event {seq}"), fix: fault.kind.hint();

@@ -141,11 +141,8 @@ impl BarEars {
     #[inline]
     pub(crate) fn hear(&mut self, event: &Event) {
         for (builder, inbox) in &mut self.0 {
-            let closed = match event {
-                Event::Trade(trade) => builder.trade(trade),
-                other => builder.advance(other.at().ts_event),
-            };
-            if let Some(bar) = closed {
+            let before = builder.hear(event);
+            for bar in before.into_iter().chain(builder.whole(event.at().ts_event)) {
                 inbox.put(Happening::Bar(bar));
             }
         }

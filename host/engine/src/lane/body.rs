@@ -11,6 +11,7 @@ use wickd_sandbox::{Batch, StrategyGuest};
 use super::account::Account;
 use super::seat::{InputTable, Seat};
 use super::share::Share;
+use crate::market::Want;
 
 /// A generation.
 pub struct Body {
@@ -83,6 +84,16 @@ impl Wants {
     pub(crate) fn instruments(&self) -> impl Iterator<Item = InstrumentId> {
         let told = self.kinds.iter().enumerate().filter(|(_, bits)| **bits & Self::FEED != 0);
         told.map(|(id, _)| id as InstrumentId)
+    }
+
+    /// Everything it wants of the market, by instrument.
+    pub(crate) fn each(&self) -> impl Iterator<Item = (InstrumentId, Want)> {
+        let of = |bit: u8, want: Want| {
+            let wanted = self.kinds.iter().enumerate().filter(move |(_, bits)| **bits & bit != 0);
+            wanted.map(move |(id, _)| (id as InstrumentId, want))
+        };
+        let bars = self.bars.iter().map(|(id, secs)| (*id, Want::Bars(*secs)));
+        of(Self::QUOTES, Want::Quotes).chain(of(Self::TRADES, Want::Trades)).chain(bars)
     }
 
     /// The bars it needs built.

@@ -45,7 +45,8 @@ impl History {
         (oldest <= seq + 1).then(|| self.iter().skip_while(move |event| event.at().seq <= seq))
     }
 
-    fn iter(&self) -> impl Iterator<Item = &Event> {
+    /// The events kept, oldest first.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Event> {
         let (late, early) = self.events.split_at(self.next);
         early.iter().chain(late)
     }

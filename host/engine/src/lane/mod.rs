@@ -276,6 +276,7 @@ impl Lane {
                     && let Some(mut builder) = BarBuilder::new(instrument, step_secs)
                 {
                     in_progress.into_iter().for_each(|bar| builder.resume(bar));
+                    self.history.iter().for_each(|event| builder.heard_before(event));
                     self.bars.push((instrument, step_secs, builder));
                 }
             }

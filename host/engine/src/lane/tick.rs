@@ -3,7 +3,7 @@
 //! Nothing on it waits, locks, allocates, logs or calls the system while plugins are quiet. What is
 //! marked cold runs only when something was decided or has failed.
 
-use wickd_model::{Adjustment, Event, Heard as HeardSignal, OrderEvent, Stamp};
+use wickd_model::{Adjustment, Bar, Event, Heard as HeardSignal, OrderEvent, Stamp};
 use wickd_store::Provenance;
 
 use super::Lane;
@@ -166,16 +166,18 @@ impl Lane {
     #[inline]
     fn bars_close(&mut self, event: &Event) {
         for place in 0..self.bars.len() {
-            let (.., builder) = &mut self.bars[place];
-            let closed = match event {
-                Event::Trade(trade) => builder.trade(trade),
-                _ => builder.advance(self.now),
-            };
-            if let Some(mut bar) = closed {
-                bar.at.seq = self.seq;
-                self.spread(&Event::Bar(bar));
+            if let Some(bar) = self.bars[place].2.hear(event) {
+                self.bar_closed(bar);
+            }
+            if let Some(bar) = self.bars[place].2.whole(self.now) {
+                self.bar_closed(bar);
             }
         }
+    }
+
+    fn bar_closed(&mut self, mut bar: Bar) {
+        bar.at.seq = self.seq;
+        self.spread(&Event::Bar(bar));
     }
 
     #[inline]

@@ -207,6 +207,11 @@ impl<R: BufRead> Rows<R> {
         Ok(rows)
     }
 
+    /// What its header says that its rows are.
+    pub(super) fn layout(&self) -> Layout {
+        self.layout
+    }
+
     /// The next event, `None` at the end. After a broken row the next call goes on behind it.
     pub(super) fn next(&mut self) -> Result<Option<Event>, RowError> {
         if !self.fill()? {

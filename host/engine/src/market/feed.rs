@@ -12,11 +12,11 @@ use std::path::PathBuf;
 
 use wickd_model::{Event, FeedState, FeedStatus, InstrumentId, Stamp, TsNs};
 
-use super::NS_PER_MS;
 use super::csv::BrokenRow;
 use super::replay::{Replay, ReplayPlan};
 use super::synthetic::{Synthetic, SyntheticPlan};
 use super::watch::Watch;
+use super::{Brings, NS_PER_MS, NS_PER_S};
 
 /// A feed as the operator configured it.
 #[derive(Clone, Debug)]
@@ -25,7 +25,8 @@ pub struct FeedPlan {
     pub name: String,
     /// Where its events come from.
     pub kind: FeedKind,
-    /// Silence, in milliseconds of event time, after which it is stale.
+    /// Silence, in milliseconds of event time, after which it is stale. A replay of nothing but bars is
+    /// silent from one bar to the next, so for it this is never less than twice a bar's length.
     pub stale_after_ms: u64,
 }
 
@@ -95,6 +96,7 @@ pub struct Market {
     /// The next event of each feed.
     heads: Vec<Head>,
     seq: u64,
+    brings: Vec<Brings>,
 }
 
 #[derive(Clone, Copy)]
@@ -111,7 +113,13 @@ impl Market {
     /// The first plan that cannot be, file that cannot be opened or header that is unknown.
     pub fn open(plans: Vec<FeedPlan>) -> Result<Self, FeedError> {
         let feeds = plans.into_iter().map(Feed::open).collect::<Result<Vec<_>, _>>()?;
-        Ok(Self { heads: vec![Head::Unread; feeds.len()], feeds, seq: 0 })
+        let brings = feeds.iter().filter_map(Feed::brings).collect();
+        Ok(Self { heads: vec![Head::Unread; feeds.len()], feeds, seq: 0, brings })
+    }
+
+    /// What its recordings bring.
+    pub(crate) fn brings(&self) -> &[Brings] {
+        &self.brings
     }
 
     /// What each feed did so far, in their order.
@@ -201,15 +209,27 @@ impl Feed {
                 (Source::Synthetic(Synthetic::new(&plan.name, &synthetic)?), instruments)
             }
         };
-        Ok(Self {
+        let mut feed = Self {
             name: plan.name,
             source,
             waiting: VecDeque::with_capacity(2 * instruments.len() + 1),
             instruments,
-            watch: Watch::new(plan.stale_after_ms.saturating_mul(NS_PER_MS)),
+            watch: Watch::new(0),
             events: 0,
             accounts: Accounts::default(),
-        })
+        };
+        let ordinary_s = feed.brings().map_or(0, |brings| brings.ordinary_silence_secs());
+        let stale_after_ns = plan.stale_after_ms.saturating_mul(NS_PER_MS);
+        feed.watch = Watch::new(stale_after_ns.max(ordinary_s.saturating_mul(NS_PER_S)));
+        Ok(feed)
+    }
+
+    /// What its files bring, if it has any.
+    fn brings(&self) -> Option<Brings> {
+        match &self.source {
+            Source::Replay(replay) => Some(replay.brings()),
+            Source::Synthetic(_) | Source::Over => None,
+        }
     }
 
     fn next(&mut self) -> Result<Option<Event>, FeedError> {

@@ -242,3 +242,23 @@ fn a_feed_alone_gives_the_stream_it_gives_beside_one_that_says_nothing() {
     assert!(alone.iter().any(|event| event.ends_with("Stale")), "the recording has silences");
     assert_eq!(alone, told(Market::open(vec![talker(), mute]).unwrap()));
 }
+
+#[test]
+fn a_replay_of_bars_is_not_stale_between_two_bars_and_is_behind_a_missing_one() {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    writeln!(file, "open_time_ns,open,high,low,close,volume").unwrap();
+    // The bars of the first three minutes, and that of the seventh.
+    for minute in [0, 1, 2, 6] {
+        writeln!(file, "{},1.00,1.00,1.00,1.00,1", minute * 60 * NS_PER_S).unwrap();
+    }
+    let plan = replay(instrument(0), vec![file.path().to_owned()]);
+    let market = Market::open(vec![feed("bars", plan, 5_000)]).unwrap();
+    let states: Vec<_> = told(market).into_iter().filter(|of| !of.ends_with("bar")).collect();
+    let want = [
+        "1:60000000000:0:Live",
+        "5:300000000000:0:Stale",
+        "6:420000000000:0:Live",
+        "8:420000000000:0:Down",
+    ];
+    assert_eq!(states, want);
+}

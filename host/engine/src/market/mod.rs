@@ -1,8 +1,8 @@
 //! The market as one stream of events, from recordings and from a random walk.
 //!
 //! Comes in: [`FeedPlan`]s. Goes out: [`Market`], an iterator of [`wickd_model::Event`] in event-time
-//! order whose `seq` starts at 1 and has no gap; beside it the bars built from trades ([`BarBuilder`])
-//! and the pace at which recorded time becomes wall-clock time ([`Pace`]).
+//! order whose `seq` starts at 1 and has no gap; beside it the bars built from trades or from shorter
+//! bars ([`BarBuilder`]) and the pace at which recorded time becomes wall-clock time ([`Pace`]).
 //!
 //! Everything here is deterministic: the same plans and files give the same stream, bit for bit,
 //! whatever the machine and its load. Staleness is therefore judged in event time as well, see
@@ -10,6 +10,7 @@
 //! the network.
 
 mod bars;
+mod brings;
 mod csv;
 mod feed;
 mod pace;
@@ -18,6 +19,7 @@ mod synthetic;
 mod watch;
 
 pub use bars::{BAR_SECS_MAX, BarBuilder};
+pub(crate) use brings::{Brings, Want};
 pub use csv::{BrokenRow, FloatNoise, Layout, TimeUnit};
 pub use feed::{FeedError, FeedKind, FeedPlan, FeedReport, Market};
 pub use pace::{Clock, Pace, Speed, SystemClock};

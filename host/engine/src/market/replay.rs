@@ -11,8 +11,8 @@ use std::path::PathBuf;
 
 use wickd_model::{Event, Instrument, TsNs};
 
-use super::csv::{BrokenRow, FloatNoise, Meaning, RowError, Rows, TimeUnit};
-use super::{FeedError, NS_PER_S};
+use super::csv::{BrokenRow, FloatNoise, Layout, Meaning, RowError, Rows, TimeUnit};
+use super::{Brings, FeedError, NS_PER_S};
 
 /// Between the last event of a lap and the first of the next.
 const LAP_GAP_NS: u64 = NS_PER_S;
@@ -118,6 +118,18 @@ impl Replay {
         self.heads.fill(Head::Unread);
         self.lap = None;
         Ok(())
+    }
+
+    /// What its files bring.
+    pub(super) fn brings(&self) -> Brings {
+        let has = |layout| self.files.iter().any(|rows| rows.layout() == layout);
+        Brings {
+            feed: self.feed.clone(),
+            instrument: self.plan.instrument.id,
+            quotes: has(Layout::Quotes),
+            trades: has(Layout::Trades),
+            bar_secs: has(Layout::Bars).then_some(self.plan.bar_secs),
+        }
     }
 
     /// Numbers taken in spite of a float's noise, over all laps.

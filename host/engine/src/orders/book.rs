@@ -290,6 +290,11 @@ impl Book {
             }
             Event::Trade(trade) if !line.touch.quoted => {
                 (line.touch.bid, line.touch.ask) = (trade.price, trade.price);
+                line.touch.traded = true;
+            }
+            // Where only bars come, the last close is all that is known.
+            Event::Bar(bar) if !line.touch.quoted && !line.touch.traded => {
+                (line.touch.bid, line.touch.ask) = (bar.close, bar.close);
             }
             Event::Feed(status) => line.touch.feed = status.state,
             Event::Trade(_) | Event::Bar(_) => return,

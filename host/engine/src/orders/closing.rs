@@ -24,6 +24,9 @@ const WAIT_MS: u64 = 250;
 const WAIT_MAX_MS: u64 = 30_000;
 /// How long orders of before may still be open: what cannot be taken back could change the position.
 const OPEN_ORDERS_MS_MAX: u64 = 60_000;
+/// How often they are looked at, whatever the time: where only bars come, an order meets the market at
+/// the next bar, and its answer the slot at the one after.
+const LOOKS_MIN: u32 = 4;
 
 /// Why something is left.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -64,6 +67,9 @@ pub(crate) struct Closing {
     /// Only this instrument.
     only: Option<InstrumentId>,
     began: TsNs,
+    /// When open orders were looked at last, and how often since `began`.
+    looked: TsNs,
+    looks: u32,
     orders_open: bool,
     each: Vec<One>,
 }
@@ -80,7 +86,8 @@ struct One {
 
 impl Closing {
     pub(crate) fn new(only: Option<InstrumentId>, now: TsNs) -> Self {
-        Self { only, began: now, orders_open: false, each: Vec::new() }
+        let (looked, looks, orders_open) = (now, 0, false);
+        Self { only, began: now, looked, looks, orders_open, each: Vec::new() }
     }
 
     pub(crate) fn is_of(&self, instrument: InstrumentId) -> bool {
@@ -88,8 +95,11 @@ impl Closing {
     }
 
     /// Orders of before that are open still: whether they are waited for.
-    pub(crate) fn waits_for_orders(&self, now: TsNs) -> bool {
-        now < self.began.saturating_add(OPEN_ORDERS_MS_MAX * NS_PER_MS)
+    pub(crate) fn waits_for_orders(&mut self, now: TsNs) -> bool {
+        if now > self.looked {
+            (self.looked, self.looks) = (now, self.looks.saturating_add(1));
+        }
+        self.looks < LOOKS_MIN || now < self.began.saturating_add(OPEN_ORDERS_MS_MAX * NS_PER_MS)
     }
 
     /// When the next order may go; at once where none waits.
@@ -132,7 +142,7 @@ impl Closing {
 
     /// That order has gone under this number.
     pub(crate) fn sent(&mut self, instrument: InstrumentId, intent: IntentId, now: TsNs) {
-        self.began = now;
+        (self.began, self.looked, self.looks) = (now, now, 0);
         self.one(instrument).sent = intent;
     }
 
@@ -226,7 +236,8 @@ mod tests {
     use super::super::samples::{fill, instrument};
     use super::*;
 
-    const TOUCH: Touch = Touch { bid: 100_000, ask: 100_100, feed: FeedState::Live, quoted: true };
+    const TOUCH: Touch =
+        Touch { bid: 100_000, ask: 100_100, feed: FeedState::Live, quoted: true, traded: false };
 
     fn next(closing: &mut Closing, size: i64, now: TsNs) -> Option<OrderRequest> {
         let order = closing.next(size, &instrument(0), TOUCH, &Clearance::default(), now);
@@ -267,6 +278,22 @@ mod tests {
             assert_eq!(closing.ended(0), Some(Why::Refused(reason)));
             assert_eq!(next(&mut closing, 1_000, TsNs::MAX), None);
         }
+    }
+
+    #[test]
+    fn open_orders_are_waited_for_over_a_few_events_however_far_apart_those_are() {
+        let bar_ns = 86_400_000_000_000;
+        let mut closing = Closing::new(None, 0);
+        // Looked at twice at one event, it is one look.
+        let waits = [1, 2, 2, 3, 4].map(|bars| closing.waits_for_orders(bars * bar_ns));
+        assert_eq!(waits, [true, true, true, true, false]);
+        closing.sent(0, 7, 5 * bar_ns);
+        assert!(closing.waits_for_orders(6 * bar_ns));
+        // Where events are dense the time decides.
+        let mut closing = Closing::new(None, 0);
+        let last = OPEN_ORDERS_MS_MAX * NS_PER_MS;
+        assert!((1..last / 1_000_000_000).all(|s| closing.waits_for_orders(s * 1_000_000_000)));
+        assert!(!closing.waits_for_orders(last));
     }
 
     proptest! {

@@ -20,14 +20,17 @@ use super::clearance::Clearance;
 /// The latest the market said of an instrument.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Touch {
-    /// Best bid; the last trade where no quote came yet; 0 where nothing did.
+    /// Best bid; the last trade where no quote came yet, and the last bar's close where no trade did
+    /// either; 0 where nothing did.
     pub(crate) bid: i64,
-    /// Best ask; the last trade where no quote came yet; 0 where nothing did.
+    /// Best ask; otherwise the same as the bid.
     pub(crate) ask: i64,
     /// How the feed is.
     pub(crate) feed: FeedState,
     /// A quote came, so trades no longer set the touch.
     pub(crate) quoted: bool,
+    /// A trade came, so bars no longer set the touch.
+    pub(crate) traded: bool,
 }
 
 impl Touch {
@@ -73,7 +76,8 @@ pub(crate) struct Line {
 
 impl Line {
     pub(crate) fn new(instrument: Instrument) -> Self {
-        let touch = Touch { bid: 0, ask: 0, feed: FeedState::Live, quoted: false };
+        let (bid, ask, quoted, traded) = (0, 0, false, false);
+        let touch = Touch { bid, ask, feed: FeedState::Live, quoted, traded };
         let clearance = Arc::default();
         let (size, fees, rest, uncosted, cost, realised, known) = (0, 0, 0, 0, 0, 0, 0);
         let [worth, start, day_start] = [0; 3];

@@ -1,10 +1,10 @@
 //! One instrument as the paper venue sees it: its rules, and what of its market may be taken.
 //!
-//! Comes in: quotes and feed states. Goes out: prices and sizes an order can have. Deliberately
+//! Comes in: quotes, bars and feed states. Goes out: prices and sizes an order can have. Deliberately
 //! absent: orders; and depth, because the data has none: what the touch does not hold is not there.
 
 use wickd_model::{
-    CASH_SCALE, Cash, FeedState, Instrument, Kind, OrderRequest, Quote, Side, Tif, Trade,
+    Bar, CASH_SCALE, Cash, FeedState, Instrument, Kind, OrderRequest, Quote, Side, Tif, Trade,
 };
 
 /// Millionths in a whole.
@@ -58,18 +58,54 @@ pub(crate) struct Pit {
     bid: Level,
     ask: Level,
     quoted: bool,
+    traded: bool,
+    /// Length of the shortest bars that came, in seconds; 0 where none did.
+    bar_secs: u32,
+    /// The last of them closed at it.
+    close: i64,
 }
 
 impl Pit {
     pub(crate) fn new(instrument: Instrument, participation_ppm: u32) -> Self {
-        let (bid, ask) = (Level::default(), Level::default());
-        Self { instrument, participation_ppm, feed: FeedState::Live, bid, ask, quoted: false }
+        Self {
+            instrument,
+            participation_ppm,
+            feed: FeedState::Live,
+            bid: Level::default(),
+            ask: Level::default(),
+            quoted: false,
+            traded: false,
+            bar_secs: 0,
+            close: 0,
+        }
     }
 
     pub(crate) fn on_quote(&mut self, quote: &Quote) {
         self.quoted = true;
         self.bid.show(quote.bid, self.share(quote.bid_qty));
         self.ask.show(quote.ask, self.share(quote.ask_qty));
+    }
+
+    /// Prints say more exactly what bars say, so bars fill nothing any more.
+    pub(crate) fn on_trade(&mut self) {
+        self.traded = true;
+    }
+
+    /// Longer bars hold the same volume again, so only the shortest ones count.
+    pub(crate) fn on_bar(&mut self, bar: &Bar) {
+        if self.bar_secs == 0 || bar.step_secs <= self.bar_secs {
+            (self.bar_secs, self.close) = (bar.step_secs, bar.close);
+        }
+    }
+
+    /// Bars are all that ever came of it.
+    pub(crate) fn is_bar_fed(&self) -> bool {
+        self.bar_secs > 0 && !self.quoted && !self.traded
+    }
+
+    /// Whether orders fill on this bar.
+    pub(crate) fn fills_on(&self, bar: &Bar) -> bool {
+        self.is_bar_fed() && bar.step_secs == self.bar_secs && bar.low > 0
     }
 
     pub(crate) fn on_feed(&mut self, feed: FeedState) {
@@ -96,9 +132,12 @@ impl Pit {
         }
     }
 
-    /// The price that an order of `side` takes at.
+    /// The price that an order of `side` takes at; where only bars come, the last close stands for it.
     pub(crate) fn touch(&self, side: Side) -> i64 {
-        self.far(side).price
+        match self.is_bar_fed() {
+            true => self.close,
+            false => self.far(side).price,
+        }
     }
 
     /// Counts what an order of `side` took.
@@ -109,9 +148,10 @@ impl Pit {
         }
     }
 
-    /// Whether a limit `price` of `side` reaches the other side of the last quote.
+    /// Whether a limit `price` of `side` reaches the other side of the last quote, or the last close where
+    /// only bars come.
     pub(crate) fn crosses(&self, side: Side, price: i64) -> bool {
-        let far = self.far(side).price;
+        let far = self.touch(side);
         far > 0 && reaches(side, price, far)
     }
 
@@ -139,7 +179,7 @@ impl Pit {
         let on_step = |value: i64, step: i64| value > 0 && value % step.max(1) == 0;
         let (price, priced) = match request.kind {
             Kind::Limit => (request.price, on_step(request.price, self.instrument.price_step)),
-            Kind::Market => (self.far(request.side).price, request.price == 0),
+            Kind::Market => (self.touch(request.side), request.price == 0),
         };
         let combined =
             !request.post_only || (request.kind == Kind::Limit && request.tif == Tif::Gtc);
@@ -188,4 +228,14 @@ pub(crate) fn prints_fill(side: Side, price: i64, trade: &Trade) -> bool {
     };
     let through = reaches(side, price, trade.price) && price != trade.price;
     through || (price == trade.price && passive)
+}
+
+/// Whether a bar fills a limit order that rested before it: it opened at the price or better, or traded
+/// through it. A low or high at the price itself may have been another's.
+pub(crate) fn bar_fills(side: Side, price: i64, bar: &Bar) -> bool {
+    let through = match side {
+        Side::Buy => bar.low < price,
+        Side::Sell => bar.high > price,
+    };
+    through || reaches(side, price, bar.open)
 }

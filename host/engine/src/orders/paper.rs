@@ -17,17 +17,28 @@
 //!   unless the configuration has all slots share one market.
 //! * While a feed is stale or down, and for events at or below the restored cursor, nothing fills.
 //! * A waiting market order of an instrument that has never had a quote fills at prints.
+//! * Where bars are all that ever came of an instrument, no order takes on arrival. It meets the next bar
+//!   that ends after its arrival, and each taker has the share of that bar's volume. A bar without volume
+//!   fills nothing.
+//!   * At the open, for the taker fee: market orders, and limit orders that the open reaches. What an
+//!     `ioc` has left then expires, a `fok` fills whole or not at all, and the rest of a `gtc` waits.
+//!   * Then, at their own price for the maker fee: limit orders that the bar traded strictly through, and
+//!     post-only ones that it opened at or beyond. A post-only order that reaches the last close when it
+//!     arrives is rejected.
+//!   * The adverse side is first. For a slot that is long or flat the low is worked before the high, for
+//!     one that is short the high before the low.
+//!   * Of bars of several lengths the shortest count. From the first quote or trade on bars fill nothing.
 //!
 //! Every choice is a function of the configuration and the inputs, so equal inputs in equal order
 //! give equal outputs, at any speed.
 
 use wickd_model::{
     ClientId, Event, Instrument, InstrumentId, IntentId, Kind, Order, OrderEvent, Reason, Side,
-    Stamp, Status, Tif, Trade, TsNs,
+    Stamp, Status, Tif, TsNs,
 };
 use wickd_store::{PaperCarried, VenueRecord};
 
-use super::matching::{Taker, prints_fill, reaches};
+use super::matching::Taker;
 use super::under_way::{Sent, UnderWay};
 use super::unfilled::unfilled;
 pub(crate) use accounts::Account;
@@ -35,10 +46,12 @@ use accounts::{Accounts, Entry};
 pub use config::{PaperConfig, PaperMarket};
 use pits::Pits;
 use post::{Message, Post};
-use resting::{Resting, find, first_in_line, needs, who_waits};
+use resting::{Resting, find, needs};
 
 mod accounts;
 mod config;
+mod on_bars;
+mod on_ticks;
 mod pits;
 mod post;
 mod resting;
@@ -251,7 +264,8 @@ impl PaperVenue {
         match event {
             Event::Quote(_) => self.match_quote(place, truth),
             Event::Trade(trade) => self.match_print(place, trade, truth),
-            Event::Bar(_) | Event::Feed(_) => {}
+            Event::Bar(bar) => self.match_bar(place, bar, truth),
+            Event::Feed(_) => {}
         }
     }
 
@@ -275,6 +289,8 @@ impl PaperVenue {
         }
         let request = &order.request;
         let Some(pit) = self.pits.get(request.instrument) else { return };
+        // Where only bars come there is nothing to take: whatever it is waits for the next one.
+        let waits = pit.is_live() && pit.is_bar_fed();
         let taker = self.config.market.taker(order.id.slot);
         let (price, left) = pit.takeable(taker, request.side);
         let takes = request.kind == Kind::Market || pit.crosses(request.side, request.price);
@@ -288,9 +304,11 @@ impl PaperVenue {
         }
         let Some(rest) = self.resting.get(place).copied() else { return };
         match request.tif {
-            Tif::Ioc | Tif::Fok => self.finish(place, Status::Expired, Reason::Unfilled, truth),
-            Tif::Gtc if rest.filled == 0 => self.tell(&rest, Status::Open, Reason::None, truth),
-            Tif::Gtc => {}
+            Tif::Ioc | Tif::Fok if !waits => {
+                self.finish(place, Status::Expired, Reason::Unfilled, truth);
+            }
+            _ if rest.filled == 0 => self.tell(&rest, Status::Open, Reason::None, truth),
+            _ => {}
         }
     }
 
@@ -315,77 +333,6 @@ impl PaperVenue {
         let need = needs(&self.resting, order, pit);
         let covered = self.accounts.cover(order.id, request.instrument, request.side, need);
         (!covered).then_some(Reason::InsufficientFunds)
-    }
-
-    /// Offers the touch to waiting market orders, then to limit orders that it crosses.
-    fn match_quote(&mut self, place: usize, truth: &mut Vec<VenueRecord>) {
-        let instrument = self.pits[place].instrument.id;
-        let mut takers = std::mem::take(&mut self.takers);
-        who_waits(&self.resting, instrument, self.config.market, &mut takers);
-        let market = self.config.market;
-        for (taker, side) in takers.iter().flat_map(|of| SIDES.map(|side| (*of, side))) {
-            let (touch, mut left) = self.pits[place].takeable(taker, side);
-            while left > 0 {
-                let best = first_in_line(&self.resting, instrument, side, |order| {
-                    let of = &order.request;
-                    let fits = of.kind == Kind::Market || reaches(side, of.price, touch);
-                    fits && market.taker(order.id.slot) == taker
-                });
-                let Some(best) = best else { break };
-                let Some(filled) = self.offer(best, touch, left, truth) else { break };
-                left -= filled;
-                self.pits[place].take(taker, side, filled);
-            }
-        }
-        self.takers = takers;
-    }
-
-    /// Offers the share of a print to resting limit orders, and to market orders where no quote
-    /// ever comes.
-    fn match_print(&mut self, place: usize, trade: &Trade, truth: &mut Vec<VenueRecord>) {
-        let pit = &self.pits[place];
-        let (instrument, quoted) = (pit.instrument.id, pit.is_quoted());
-        let share = pit.share(trade.size);
-        if trade.price <= 0 {
-            return;
-        }
-        let mut takers = std::mem::take(&mut self.takers);
-        who_waits(&self.resting, instrument, self.config.market, &mut takers);
-        let market = self.config.market;
-        for taker in &takers {
-            let mut left = share;
-            for side in SIDES {
-                while left > 0 {
-                    let best = first_in_line(&self.resting, instrument, side, |order| {
-                        let fits = match order.request.kind {
-                            Kind::Market => !quoted,
-                            Kind::Limit => prints_fill(side, order.request.price, trade),
-                        };
-                        fits && market.taker(order.id.slot) == *taker
-                    });
-                    let Some(best) = best else { break };
-                    let Some(filled) = self.offer(best, trade.price, left, truth) else { break };
-                    left -= filled;
-                }
-            }
-        }
-        self.takers = takers;
-    }
-
-    /// Fills a resting order with at most `left`: a limit order at its own price, a market order at
-    /// `price`. `None` where nothing changed, so that no loop asks again.
-    fn offer(
-        &mut self,
-        place: usize,
-        price: i64,
-        left: i64,
-        truth: &mut Vec<VenueRecord>,
-    ) -> Option<i64> {
-        let (live, request) = (self.resting.len(), self.resting[place].order.request);
-        let maker = request.kind == Kind::Limit;
-        let price = if maker { request.price } else { price };
-        let filled = self.fill(place, Offer { price, size: left, maker }, truth);
-        (filled > 0 || self.resting.len() < live).then_some(filled)
     }
 
     /// Fills at most the offer and returns how much. An order that may not fill further is ended.
@@ -488,5 +435,7 @@ impl PaperVenue {
     }
 }
 
+#[cfg(test)]
+mod bar_tests;
 #[cfg(test)]
 mod tests;

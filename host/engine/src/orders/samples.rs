@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use wickd_model::{
-    Aggressor, ClientId, Event, FeedState, FeedStatus, Instrument, Kind, LossStops, Order,
+    Aggressor, Bar, ClientId, Event, FeedState, FeedStatus, Instrument, Kind, LossStops, Order,
     OrderEvent, OrderRequest, Product, Quote, Reason, Risk, Side, Stamp, Status, Tif, Trade,
 };
 
@@ -67,6 +67,14 @@ pub(super) fn quote(seq: u64, ts: u64, bid: i64, ask: i64, size: i64) -> Event {
 
 pub(super) fn trade(seq: u64, ts: u64, price: i64, size: i64, aggressor: Aggressor) -> Event {
     Event::Trade(Trade { at: stamp(seq, ts), price, size, aggressor, trade_id: seq })
+}
+
+/// A bar of one second.
+pub(super) fn bar(seq: u64, open_time: u64, prices: [i64; 4], volume: i64) -> Event {
+    let [open, high, low, close] = prices;
+    let at = stamp(seq, open_time + 1_000_000_000);
+    let (step_secs, trades) = (1, 0);
+    Event::Bar(Bar { at, step_secs, open_time, open, high, low, close, volume, trades })
 }
 
 pub(super) fn feed(seq: u64, ts: u64, state: FeedState) -> Event {

@@ -1,9 +1,9 @@
 //! The book against a naive recomputation, and against events that come twice, late or never.
 
 use proptest::prelude::*;
-use wickd_model::{Kind, LossStops, Status, Tif};
+use wickd_model::{Aggressor, Kind, LossStops, Status, Tif};
 
-use super::super::samples::{book, fill, instrument, limit, quote};
+use super::super::samples::{bar, book, fill, instrument, limit, quote, trade};
 use super::*;
 
 const HUGE: i64 = i64::MAX;
@@ -105,6 +105,36 @@ fn an_order_whose_end_came_before_its_fills_waits_for_them() {
     assert_eq!(book.apply(&part), Applied::Changed);
     assert!(book.open_orders().is_empty());
     assert_eq!(book.position(0).size, 40);
+}
+
+#[test]
+fn a_bar_is_the_touch_until_a_trade_comes_and_a_trade_until_a_quote() {
+    let mut book = Book::new(1, &[instrument(0)], Risk::default(), 0);
+    let touch = |book: &Book| book.market(0).map(|(_, touch)| (touch.bid, touch.ask)).unwrap();
+    let print = |price| trade(1, 1, price, 10, Aggressor::None);
+    for (event, expected) in [
+        (bar(1, 1, [5, 9, 4, 7], 10), (7, 7)),
+        (bar(2, 2, [7, 8, 7, 8], 10), (8, 8)),
+        (print(20), (20, 20)),
+        (bar(3, 3, [8, 9, 8, 9], 10), (20, 20)),
+        (quote(4, 4, 30, 31, 5), (30, 31)),
+        (print(21), (30, 31)),
+        (bar(5, 5, [9, 9, 9, 9], 10), (30, 31)),
+    ] {
+        book.on_market(&event);
+        assert_eq!(touch(&book), expected, "{event:?}");
+    }
+}
+
+#[test]
+fn what_is_held_is_worth_the_close_where_only_bars_come() {
+    let mut book = Book::new(1, &[instrument(0)], Risk::default(), 0);
+    book.on_market(&bar(1, 1, [100_000; 4], 10));
+    let intent = staged(&mut book, Side::Buy, 100);
+    book.apply(&fill(intent, Side::Buy, 100_000, 100, 100));
+    let before = book.equity();
+    book.on_market(&bar(2, 2, [100_000, 100_200, 100_000, 100_200], 10));
+    assert_eq!(book.equity() - before, 200 * 100);
 }
 
 #[test]

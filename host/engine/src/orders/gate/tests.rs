@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use wickd_model::{Event, FeedState, LossStops, OrderEvent, Quote, Reason, Stamp, Status, Tif};
 
-use super::super::samples::{book, feed, fill, instrument, joint, limit, market, quote};
+use super::super::samples::{bar, book, feed, fill, instrument, joint, limit, market, quote};
 use super::*;
 
 const CALL: Call = Call { now: 5_000_000_000, intents_max: 16, muted: false };
@@ -90,6 +90,10 @@ fn stale_data() {
     let mut one_sided = book(risk());
     one_sided.on_market(&quote(2, 2, 0, 100_100, 5));
     assert_eq!(denied(request, &one_sided), Deny::StaleData);
+    let mut barred = Book::new(1, &[instrument(0)], risk(), 0);
+    barred.on_market(&bar(1, 0, [PRICE; 4], 100));
+    passes(request, &barred);
+    passes(market(Side::Sell, 100), &barred);
 }
 
 #[test]

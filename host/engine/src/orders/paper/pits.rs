@@ -30,7 +30,8 @@ impl Pits {
         match event {
             Event::Quote(quote) => self.0[place].on_quote(quote),
             Event::Feed(status) => self.0[place].on_feed(status.state),
-            Event::Trade(_) | Event::Bar(_) => {}
+            Event::Trade(_) => self.0[place].on_trade(),
+            Event::Bar(bar) => self.0[place].on_bar(bar),
         }
         Some(place)
     }

@@ -4,8 +4,7 @@
 
 use wickd_model::{ClientId, InstrumentId, Kind, Order, Side};
 
-use super::super::matching::{Pit, Taker};
-use super::config::PaperMarket;
+use super::super::matching::Pit;
 
 /// A live order.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -41,22 +40,6 @@ pub(super) fn first_in_line(
         request.instrument == instrument && request.side == side && fits(&resting.order)
     });
     fitting.min_by_key(|(place, resting)| (rank(resting), *place)).map(|(place, _)| place)
-}
-
-/// Who has orders in an instrument, by arrival.
-pub(super) fn who_waits(
-    resting: &[Resting],
-    instrument: InstrumentId,
-    market: PaperMarket,
-    into: &mut Vec<Taker>,
-) {
-    into.clear();
-    let mine = resting.iter().filter(|of| of.order.request.instrument == instrument);
-    for taker in mine.map(|of| market.taker(of.order.id.slot)) {
-        if !into.contains(&taker) {
-            into.push(taker);
-        }
-    }
 }
 
 /// What the live orders of the slot, instrument and side of `order` still need: cash for buys,

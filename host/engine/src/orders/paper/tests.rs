@@ -9,9 +9,9 @@ use super::super::samples::{
 };
 use super::*;
 
-const NOW: TsNs = 1_000_000_000;
+pub(super) const NOW: TsNs = 1_000_000_000;
 
-fn instant() -> PaperConfig {
+pub(super) fn instant() -> PaperConfig {
     PaperConfig { latency_ms: 0, ..PaperConfig::default() }
 }
 
@@ -28,20 +28,20 @@ fn send(venue: &mut PaperVenue, intent: u64, request: OrderRequest) -> Vec<Order
     answers(venue)
 }
 
-fn answers(venue: &mut PaperVenue) -> Vec<OrderEvent> {
+pub(super) fn answers(venue: &mut PaperVenue) -> Vec<OrderEvent> {
     std::iter::from_fn(|| venue.answer(u64::MAX)).collect()
 }
 
-fn on(venue: &mut PaperVenue, event: Event) -> Vec<OrderEvent> {
+pub(super) fn on(venue: &mut PaperVenue, event: Event) -> Vec<OrderEvent> {
     venue.on_market(&event, &mut Vec::new());
     answers(venue)
 }
 
-fn fills(events: &[OrderEvent]) -> Vec<(i64, i64)> {
+pub(super) fn fills(events: &[OrderEvent]) -> Vec<(i64, i64)> {
     events.iter().filter(|e| e.last_size > 0).map(|e| (e.last_price, e.last_size)).collect()
 }
 
-fn ends(events: &[OrderEvent]) -> (Status, Reason) {
+pub(super) fn ends(events: &[OrderEvent]) -> (Status, Reason) {
     events.last().map(|event| (event.status, event.reason)).expect("no answer came")
 }
 
