@@ -287,7 +287,7 @@ fn one_that_hangs_floods_spins_or_panics_costs_itself_alone() {
         assert_eq!((&row["state"], &row["faults"]), (&"quarantined".into(), &1.into()), "{row}");
     }
     let flood = logged(&said, "evil-flood");
-    assert_eq!(flood, ["websockets: 8 open, 992 refused"]);
+    assert_eq!(flood, ["(in the call that failed) websockets: 8 open, 992 refused"]);
     let sockets = server.heard().iter().filter(|heard| *heard == "websocket").count();
     assert_eq!(sockets, 8, "as many as may be open at once");
     let row = row(&said, "evil-flood");

@@ -248,6 +248,8 @@ impl Control {
             ToControl::Gone(path) => self.gone(&path),
             ToControl::Reading(reading) => self.opening.take(reading),
             ToControl::Moved { from, to } => self.registry.moved(&from, &to),
+            // Asked to end, the feeds end because of that.
+            ToControl::FeedsOver if self.finishing.is_some() => {}
             ToControl::FeedsOver => {
                 self.publish(Notice::of(RunEvent::FeedsOver {}));
                 self.finish(Finish { within: None, resumes: false });

@@ -286,7 +286,7 @@ fn each_fault_is_told_at_its_place_with_reason_and_fix() {
         (
             "loss_day_max: 40",
             "loss_daily_max: 40",
-            "40:10: unknown key `loss_daily_max`; did you mean `loss_day_max`?",
+            "41:10: unknown key `loss_daily_max`; did you mean `loss_day_max`?",
         ),
         (
             "mode: reduce-only",
