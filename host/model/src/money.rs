@@ -133,8 +133,8 @@ mod tests {
         let texts = [-664_924_263, 0, 1, 150_000_000, i64::MIN].map(text);
         let wanted = ["-6.64924263", "0", "0.00000001", "1.5", "-92233720368.54775808"];
         assert_eq!(texts, wanted.map(|amount| format!("{amount} USDT")));
-        let json = serde_json::to_value(Amount::of(-665_000_000, "USDT")).unwrap();
-        assert_eq!(json, serde_json::json!({ "amount": "-6.65", "currency": "USDT" }));
+        let json = serde_json::to_value(Amount::of(-665_000_000, "USDT")).ok();
+        assert_eq!(json, Some(serde_json::json!({ "amount": "-6.65", "currency": "USDT" })));
     }
 
     use proptest::prelude::*;

@@ -44,6 +44,7 @@ fn sink<T>(value: T) {
 }
 
 /// Works, where this is the place for it.
+#[allow(clippy::print_stdout, reason = "the attack")]
 fn work(place: &str) {
     let config = CONFIG.with_borrow(Clone::clone);
     if config.at != place {
