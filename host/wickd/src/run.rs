@@ -42,7 +42,8 @@ pub(crate) fn run(terminal: &Terminal, args: &RunArgs) -> Result<Exit, Failure> 
     let past = !config.plan.feeds.is_empty() && config.plan.plugin_feeds.is_empty();
     if summary.events == 0 && past && !signals.end_is_wished() {
         terminal.tell(&format!(
-            "hint: an earlier run heard these feeds to their end; remove {state} to start again"
+            "hint: these feeds gave no event: their files have no rows, or an earlier run heard them to \
+             their end; then remove {state} to start again"
         ));
     }
     Ok(if summary.troubles.is_empty() { Exit::Ok } else { Exit::Troubled })
@@ -192,10 +193,11 @@ fn events_in(plan: &Plan) -> Option<u64> {
 }
 
 fn rows_in(path: &Path) -> Option<u64> {
-    let file = std::fs::File::open(path).ok()?;
-    if file.metadata().ok()?.len() > COUNTED_BYTES_MAX {
+    let found = path.metadata().ok()?;
+    if !found.is_file() || found.len() > COUNTED_BYTES_MAX {
         return None;
     }
+    let file = std::fs::File::open(path).ok()?;
     let lines = BufReader::new(file).split(b'\n').count() as u64;
     // The first line names the columns.
     Some(lines.saturating_sub(1))

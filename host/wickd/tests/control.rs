@@ -6,7 +6,7 @@ mod daemon;
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Output};
 
-use wickd_tests::Stage;
+use wickd_tests::{Stage, component_bytes, variant};
 
 use daemon::{Daemon, configure};
 
@@ -68,4 +68,36 @@ fn find(folder: &std::path::Path, name: &str) -> std::path::PathBuf {
         }
     }
     panic!("there is no {name} below {}", folder.display());
+}
+
+#[test]
+fn held_bytes_are_shown_with_what_they_ask_for_and_one_command_lets_them_in() {
+    let stage = Stage::new();
+    ["trader", "auditor"].iter().for_each(|name| drop(stage.drop_guest(name)));
+    configure(&stage, "recorded", 1_000, None);
+    let path = stage.dir().join("wickd.yaml");
+    let text = std::fs::read_to_string(&path).expect("it was written");
+    let pinned = "  - name: audit\n    plugin: auditor\n    accept: pinned\n";
+    std::fs::write(&path, text.replace("  - name: audit\n    plugin: auditor\n", pinned))
+        .expect("a temporary file");
+    let mut daemon = Daemon::start(&stage);
+    daemon.wait_slot(0, "audit", "seated");
+    let none = wickd(&stage, &["held"]);
+    assert!(String::from_utf8_lossy(&none.stdout).contains("nothing is held"), "{none:?}");
+    stage.drop_bytes("auditor.wasm", &variant(&component_bytes("auditor"), 1));
+    daemon.wait("plugin-held");
+    let held = wickd(&stage, &["held", "--json"]);
+    let rows = lines(&held);
+    assert_eq!((rows.len(), &rows[0]["place"]), (1, &"slot/audit".into()), "{rows:?}");
+    let digest = rows[0]["digest"].as_str().unwrap().to_owned();
+    // Bytes that are not there, and a place that is not, are refused.
+    let other = wickd(&stage, &["approve", "slot/audit", &"0".repeat(64)]);
+    assert_eq!(other.status.code(), Some(77), "{other:?}");
+    let nobody = wickd(&stage, &["approve", "slot/nobody", &digest]);
+    assert_eq!(nobody.status.code(), Some(77), "{nobody:?}");
+    let approved = wickd(&stage, &["approve", "slot/audit", &digest]);
+    assert_eq!(approved.status.code(), Some(0), "{approved:?}");
+    daemon.wait_slot(0, "audit", "swapped");
+    let (status, _) = daemon.terminate();
+    assert!(status.success(), "{status}");
 }

@@ -70,3 +70,22 @@ fn orders_fill_at_bybit_whose_answers_are_acknowledgements_only() {
     // Its trade ids are no numbers, so only the orders can be held against the truth.
     trade_and_swap(&BYBIT);
 }
+
+#[test]
+fn an_adapter_whose_file_is_removed_is_unloaded_and_its_orders_stay_known_until_it_is_back() {
+    let venue = Config { events_per_s: 2_000, ..Config::default() };
+    let rig = Rig::new(&BINANCE, venue, &["trader", "tape"], TRADERS);
+    let mut daemon = Daemon::start(&rig.stage);
+    daemon.wait("venue-ready");
+    rig.until("ten orders", |truth| done(truth) >= 10);
+    let file = rig.stage.dir().join("plugins/binance.wasm");
+    std::fs::remove_file(&file).expect("it was dropped");
+    daemon.wait("adapter-unloaded");
+    let from = daemon.said.len();
+    rig.stage.drop_guest("binance");
+    daemon.wait_from(from, "the adapter again", |line| line["code"] == "adapter-seated");
+    let before = done(&rig.venue.truth());
+    rig.until("ten orders more", |truth| done(truth) >= before + 10);
+    rig.settle(daemon);
+    println!("{} orders", rig.assert_agreed());
+}

@@ -12,8 +12,8 @@ use rig::{BINANCE, DEADLINE, Rig};
 use rust_decimal::Decimal;
 use serde_json::Value;
 use wickd_store::Record;
-use wickd_venue::Config;
 use wickd_venue::engine::{Product, Side, Status, Truth};
+use wickd_venue::{Config, Fault, Plan, Route, Rule};
 
 fn trader(extra: &str) -> String {
     format!(
@@ -100,4 +100,75 @@ fn what_was_bought_less_its_fee_is_closed_and_the_closing_ends() {
     assert!(truth.orders.len() < 50, "{} orders were sent", truth.orders.len());
     let (status, _) = daemon.terminate();
     assert!(status.success(), "{status}");
+}
+
+/// A maker whose orders rest; `policy` is said of its slot.
+fn resting_maker(policy: &str) -> (Rig, Daemon) {
+    let maker = format!(
+        "  - name: maker
+    plugin: maker
+    instruments: [BTC-USDT]
+    config: {{every: 5, patience: 1000000, size: 0.003}}
+    risk: {{orders_per_second: 1000}}
+{policy}"
+    );
+    let venue = Config { events_per_s: 500, ..Config::default() };
+    let rig = Rig::new(&BINANCE, venue, &["maker"], &maker);
+    let mut daemon = Daemon::start(&rig.stage);
+    daemon.wait("venue-ready");
+    rig.until("orders that rest", |truth| {
+        truth.orders.iter().filter(|order| order.status.is_open()).count() >= 3
+    });
+    // What rests stays: nobody trades any more.
+    rig.venue.set_rate(0);
+    (rig, daemon)
+}
+
+fn open_orders(rig: &Rig) -> usize {
+    rig.venue.truth().orders.iter().filter(|order| order.status.is_open()).count()
+}
+
+#[test]
+fn orders_that_rest_are_taken_back_at_the_end_of_a_run() {
+    let (rig, daemon) = resting_maker("");
+    let (status, said) = daemon.terminate();
+    assert_eq!(status.code(), Some(0), "{:?}", said.last());
+    assert_eq!(open_orders(&rig), 0, "nothing is left at the venue");
+    assert!(!said.iter().any(|line| line["code"] == "orders-left"));
+    let mut next = Daemon::start(&rig.stage);
+    next.wait("orders-settled");
+    next.terminate();
+    rig.assert_agreed();
+}
+
+#[test]
+fn orders_of_a_slot_that_keeps_them_stay_and_that_is_said() {
+    let (rig, daemon) = resting_maker("    on_failure: keep\n");
+    let (status, said) = daemon.terminate();
+    assert_eq!(status.code(), Some(0), "as configured: {:?}", said.last());
+    assert!(open_orders(&rig) >= 3, "they rest still");
+    let kept = said.iter().find(|line| line["code"] == "orders-kept").expect("it is said");
+    assert_eq!(kept["slot"], "maker", "{kept}");
+    let mut next = Daemon::start(&rig.stage);
+    next.wait("orders-settled");
+    next.terminate();
+    rig.assert_agreed();
+}
+
+#[test]
+fn where_the_venue_does_not_confirm_the_end_comes_all_the_same_and_says_what_may_rest() {
+    let (rig, daemon) = resting_maker("");
+    let held = Rule::random(Fault::DropRequest, &[Route::Cancel], 1_000_000);
+    rig.venue.faults(Plan { clear: true, seed: None, rules: vec![held] }).expect("a good plan");
+    let (status, said) = daemon.terminate();
+    assert_eq!(status.code(), Some(70), "{:?}", said.last());
+    let left = said.iter().find(|line| line["code"] == "orders-left").expect("it is said");
+    assert_eq!((&left["slot"], &left["severity"]), (&"maker".into(), &"error".into()), "{left}");
+    rig.venue.faults(Plan { clear: true, ..Plan::default() }).expect("no faults is a plan");
+    // The next run takes them back, because that was decided.
+    let mut next = Daemon::start(&rig.stage);
+    next.wait("orders-settled");
+    rig.until("all to be taken back", |_| open_orders(&rig) == 0);
+    next.terminate();
+    rig.assert_agreed();
 }

@@ -370,3 +370,18 @@ fn an_alert_arrives_and_the_next_build_takes_over() {
     assert_eq!(nobody.heard(), Vec::<String>::new(), "nothing is granted to the other");
     assert!(row(&said, "mute")["denied"].as_u64() > Some(0));
 }
+
+#[test]
+fn a_utility_whose_file_is_removed_is_unloaded_and_goes_on_when_it_is_back() {
+    let (server, other) = (Server::start(), Server::start());
+    let stage = stage(&["evil-utility"], &evil("quiet", &server, &other, ""));
+    let mut daemon = Daemon::start(&stage);
+    daemon.wait_slot(0, "evil-quiet", "seated");
+    std::fs::remove_file(stage.dir().join("plugins/evil-utility.wasm")).expect("it was dropped");
+    daemon.wait_slot(0, "evil-quiet", "stopped");
+    let from = daemon.said.len();
+    stage.drop_guest("evil-utility");
+    daemon.wait_slot(from, "evil-quiet", "seated");
+    let (status, _) = daemon.terminate();
+    assert!(status.success(), "{status}");
+}

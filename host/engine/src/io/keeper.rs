@@ -138,12 +138,15 @@ impl<G: Guest> Keeper<G> {
     pub(crate) async fn employ(&mut self, plugin: Option<Arc<Plugin>>) -> bool {
         let name = &self.parts.post.name;
         let Some(plugin) = plugin else {
-            if let Some(old) = self.plugin.take() {
-                let notice = Notice::of(SlotEvent::Stopped {}).slot(name);
-                self.parts.notices.publish(notice.plugin(old.label(), old.digest));
-            }
             (self.live, self.due) = (None, None);
-            self.parts.counts.stand("waiting");
+            match self.plugin.take() {
+                Some(old) => {
+                    let notice = Notice::of(SlotEvent::Stopped {}).slot(name);
+                    self.parts.notices.publish(notice.plugin(old.label(), old.digest));
+                    self.parts.counts.stand("stopped");
+                }
+                None => self.parts.counts.stand("waiting"),
+            }
             return false;
         };
         let lacking = plugin.manifest.network.lacked_by(&self.parts.post.network);

@@ -190,7 +190,8 @@ impl<R: BufRead> Rows<R> {
             trades: 0,
             rounded: 0,
         };
-        rows.fill()?;
+        let is_empty = !rows.fill()?;
+        rows.line = rows.line.max(1);
         let header = rows.row.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&rows.row);
         match Layout::ALL.into_iter().find(|layout| layout.header().as_bytes() == header) {
             Some(layout) => rows.layout = layout,
@@ -198,7 +199,10 @@ impl<R: BufRead> Rows<R> {
                 let known = Layout::ALL.map(Layout::header).join("`, `");
                 let flaw = Flaw {
                     at: 0..rows.row.len(),
-                    reason: format!("no known header; it must be one of `{known}`"),
+                    reason: match is_empty {
+                        true => format!("the file is empty; its header must be one of `{known}`"),
+                        false => format!("no known header; it must be one of `{known}`"),
+                    },
                     fix: "write the header as the first line",
                 };
                 return Err(rows.broken(&flaw));

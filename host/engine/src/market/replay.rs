@@ -7,7 +7,7 @@
 
 use std::fs::File;
 use std::io::BufReader;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use wickd_model::{Event, Instrument, TsNs};
 
@@ -105,7 +105,7 @@ impl Replay {
         let meaning = Meaning::of(instrument, *bar_secs, *float_noise, *time_unit);
         for path in &self.plan.files {
             let open = |source| FeedError::Open { path: path.clone(), source };
-            let file = BufReader::with_capacity(READ_BYTES, File::open(path).map_err(open)?);
+            let file = BufReader::with_capacity(READ_BYTES, regular(path).map_err(open)?);
             let rows =
                 Rows::open(file, &path.to_string_lossy(), meaning).map_err(
                     |error| match error {
@@ -219,6 +219,14 @@ impl Replay {
     fn beyond_time(&self) -> FeedError {
         let reason = "its times leave what 64 bits of nanoseconds hold".to_owned();
         FeedError::Plan { feed: self.feed.clone(), reason }
+    }
+}
+
+/// Opens a file. A pipe is none: whoever opens it waits for its other end, for ever perhaps.
+fn regular(path: &Path) -> std::io::Result<File> {
+    match path.metadata()?.is_file() {
+        true => File::open(path),
+        false => Err(std::io::Error::other("it is no regular file")),
     }
 }
 
