@@ -81,6 +81,13 @@ fn until_held(rig: &Rig, rules: Vec<Rule>) {
     rig.until("a request that is held", |_| rig.venue.held() > 0);
 }
 
+/// Plans faults that hold a cancel, in a market that leaves an order at the touch alone for a while:
+/// a faster one fills it before the kill.
+fn until_cancel_held(rig: &Rig, rules: Vec<Rule>) {
+    rig.venue.set_rate(100);
+    until_held(rig, rules);
+}
+
 /// Tries until a kill has met `stands`, then lets `meanwhile` happen to the venue, and holds what a
 /// restart learns against the truth.
 fn killed_at(
@@ -226,14 +233,14 @@ fn partly_filled_and_filled_on_while_nobody_listens() {
 
 #[test]
 fn asked_back_and_not_yet_taken_back() {
-    let reach = |rig: &Rig| until_held(rig, vec![hold(false, Route::Cancel)]);
+    let reach = |rig: &Rig| until_cancel_held(rig, vec![hold(false, Route::Cancel)]);
     let stands = |order: &Standing| order.is_cancelled && is_open_there(order);
     killed_at("cancelling", HASTY_MAKER, reach, stands, |_| {});
 }
 
 #[test]
 fn taken_back_and_neither_answered_nor_told() {
-    let reach = |rig: &Rig| until_held(rig, vec![hold(true, Route::Cancel), hush()]);
+    let reach = |rig: &Rig| until_cancel_held(rig, vec![hold(true, Route::Cancel), hush()]);
     let stands = |order: &Standing| {
         order.is_cancelled && !order.is_ended() && order.held.is_some() && !is_open_there(order)
     };
