@@ -116,12 +116,15 @@ fn resting_maker(policy: &str) -> (Rig, Daemon) {
     let rig = Rig::new(&BINANCE, venue, &["maker"], &maker);
     let mut daemon = Daemon::start(&rig.stage);
     daemon.wait("venue-ready");
-    rig.until("orders that rest", |truth| {
-        truth.orders.iter().filter(|order| order.status.is_open()).count() >= 3
-    });
-    // What rests stays: nobody trades any more.
-    rig.venue.set_rate(0);
-    (rig, daemon)
+    loop {
+        rig.venue.set_rate(50);
+        rig.until("an order that rests", |truth| truth.orders.iter().any(|of| of.status.is_open()));
+        // In a market that stands still what rests stays.
+        rig.venue.set_rate(0);
+        if open_orders(&rig) > 0 {
+            return (rig, daemon);
+        }
+    }
 }
 
 fn open_orders(rig: &Rig) -> usize {
@@ -146,7 +149,7 @@ fn orders_of_a_slot_that_keeps_them_stay_and_that_is_said() {
     let (rig, daemon) = resting_maker("    on_failure: keep\n");
     let (status, said) = daemon.terminate();
     assert_eq!(status.code(), Some(0), "as configured: {:?}", said.last());
-    assert!(open_orders(&rig) >= 3, "they rest still");
+    assert!(open_orders(&rig) >= 1, "it rests still");
     let kept = said.iter().find(|line| line["code"] == "orders-kept").expect("it is said");
     assert_eq!(kept["slot"], "maker", "{kept}");
     let mut next = Daemon::start(&rig.stage);
