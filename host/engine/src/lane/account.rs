@@ -15,7 +15,7 @@ use wickd_store::Carried;
 use super::denied::Denied;
 use crate::orders::{
     Applied, Book, Call, Clearance, Closing, Joint, Left, OpenOrder, Sent, Staged, UnderWay, check,
-    check_cancel,
+    check_cancel, unfilled,
 };
 
 /// Timers a slot may have set.
@@ -370,25 +370,10 @@ impl Account {
 
     /// Every open order as the latest news of it.
     pub(crate) fn open_order_events(&self) -> Vec<OrderEvent> {
-        let news = |open: &OpenOrder| OrderEvent {
-            id: open.order.id,
-            at: Stamp {
-                instrument: open.order.request.instrument,
-                seq: 0,
-                ts_event: open.order.ts_event,
-                ts_init: open.order.ts_event,
-            },
-            side: open.order.request.side,
-            status: open.status,
-            reason: Reason::None,
-            filled: open.filled,
-            remaining: open.remaining(),
-            last_price: 0,
-            last_size: 0,
-            fee: 0,
-            trade_id: 0,
-            fee_base: 0,
-            reconciled: false,
+        let news = |open: &OpenOrder| {
+            let (instrument, ts) = (open.order.request.instrument, open.order.ts_event);
+            let at = Stamp { instrument, seq: 0, ts_event: ts, ts_init: ts };
+            unfilled(&open.order, open.filled, at, open.status, Reason::None)
         };
         self.book.open_orders().iter().map(news).collect()
     }

@@ -34,4 +34,4 @@ pub(crate) use reconcile::{Repairs, is_never_sent, live_orders, reconcile};
 pub(crate) use stops::DAY_NS;
 pub use stops::{Reached, Stop};
 pub(crate) use under_way::{Sent, UnderWay};
-pub(crate) use unfilled::not_taken;
+pub(crate) use unfilled::{not_taken, unfilled};

@@ -6,7 +6,7 @@
 use wickd_model::{Order, OrderEvent, Reason, Stamp, Status, TsNs};
 
 /// An event that is not a fill; `filled` before it, and told at `at`.
-pub(super) fn unfilled(
+pub(crate) fn unfilled(
     order: &Order,
     filled: i64,
     at: Stamp,
@@ -20,7 +20,7 @@ pub(super) fn unfilled(
         status,
         reason,
         filled,
-        remaining: order.request.size.saturating_sub(filled),
+        remaining: order.request.size.saturating_sub(filled).max(0),
         last_price: 0,
         last_size: 0,
         fee: 0,

@@ -9,6 +9,7 @@ use wickd_model::{
 
 use super::{Connector, Stage, stamp};
 use crate::events::RefusedEvent;
+use crate::orders::unfilled;
 use crate::venue::adapter::listed;
 use crate::venue::holdings::units;
 use crate::venue::tracker::Trouble;
@@ -46,9 +47,8 @@ impl Connector {
 
     /// Never sent, and it never will be.
     pub(super) fn refuse(&mut self, order: &Order, now: TsNs) {
-        let mut refused = blank(order, now);
-        (refused.status, refused.reason) = (Status::Rejected, Reason::Host);
-        self.tell(refused);
+        let at = stamp(order.request.instrument, now, now);
+        self.tell(unfilled(order, 0, at, Status::Rejected, Reason::Host));
     }
 
     /// The client id as the venue sees it.
@@ -130,23 +130,5 @@ impl Connector {
             }
             Trouble::Missing => self.deny(&order, RefusedEvent::OrderMissing {}),
         }
-    }
-}
-
-fn blank(order: &Order, now: TsNs) -> OrderEvent {
-    OrderEvent {
-        id: order.id,
-        at: stamp(order.request.instrument, now, now),
-        side: order.request.side,
-        status: Status::Pending,
-        reason: Reason::None,
-        filled: 0,
-        remaining: order.request.size,
-        last_price: 0,
-        last_size: 0,
-        fee: 0,
-        trade_id: 0,
-        fee_base: 0,
-        reconciled: false,
     }
 }
